@@ -1,0 +1,62 @@
+"""What the hub does for itself: emit an event, keep a deployment's state."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hub.actions.action import Action
+from hub.events.deployment import Deployment, Sighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit(Action[None]):
+    """Put an event of the hub's own on the log, its id derived from the cause, handler and step."""
+
+    name: ClassVar[str] = "hub.emit"
+    result: ClassVar[object] = None
+
+    type: str
+    """`dev.trunkline.<subject>.<past participle>.v1`."""
+    subject: str
+    data: str
+    """JSON."""
+
+    def supposed(self) -> None:
+        """Nothing comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSighting(Action[Deployment]):
+    """Add what was just seen of a deployment to what is known of it, and return all of it.
+
+    Merging is commutative and idempotent, so late and repeated sightings do no harm.
+    """
+
+    name: ClassVar[str] = "hub.record_sighting"
+    result: ClassVar[type] = Deployment
+
+    service: str
+    environment: str
+    revision: str
+    sighting: Sighting
+
+    def supposed(self) -> Deployment:
+        """A deployment of which only this is known."""
+        return Deployment(
+            service=self.service, environment=self.environment, revision=self.revision
+        ).seen(self.sighting)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRevision(Action[str | None]):
+    """Find the source commit that an image of a service was built from."""
+
+    name: ClassVar[str] = "hub.find_revision"
+    result: ClassVar[object] = str | None
+    reads: ClassVar[bool] = True
+
+    service: str
+    digest: str
+
+    def supposed(self) -> str | None:
+        """Unknown."""
+        return None

@@ -1,0 +1,104 @@
+"""Tekton: start a PipelineRun, and read one back from the cluster.
+
+API: https://tekton.dev/docs/pipelines/pipelineruns/ (tekton.dev/v1).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from hub.actions.action import Action
+
+
+class RunState(StrEnum):
+    """What a PipelineRun's `Succeeded` condition says, in one word."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed out"
+    GONE = "gone"
+    """No such run in the cluster (any more), or one with another uid."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come of the run."""
+        return self is not RunState.RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRun:
+    """A PipelineRun as the cluster has it now."""
+
+    namespace: str
+    name: str
+    state: RunState
+    uid: str = ""
+    pipeline: str = ""
+    service: str = ""
+    repository: str = ""
+    """`owner/name` on GitHub."""
+    branch: str = ""
+    """Empty for a pull request."""
+    revision: str = ""
+    """The source commit's SHA."""
+    reason: str = ""
+    message: str = ""
+    results: dict[str, str] = field(default_factory=dict)
+    """The pipeline's string results, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPipelineRun(Action[PipelineRun]):
+    """Create the PipelineRun that builds one commit.
+
+    The run's name is derived from (repository, ref, revision, pipeline, attempt), so creating it
+    twice makes one run: "already exists" with our label is success.
+    """
+
+    name: ClassVar[str] = "tekton.start_pipeline_run"
+    result: ClassVar[type] = PipelineRun
+
+    pipeline: str
+    service: str
+    repository: str
+    clone_url: str
+    ref: str
+    """`refs/heads/...` or `refs/pull/<n>/head`: data for people, never given to git."""
+    revision: str
+    push_image: bool
+    """Whether the built image is pushed: not for pull requests."""
+    attempt: int = 1
+
+    def supposed(self) -> PipelineRun:
+        """A run that has just been created."""
+        return PipelineRun(
+            namespace="supposed",
+            name="supposed",
+            state=RunState.RUNNING,
+            pipeline=self.pipeline,
+            service=self.service,
+            repository=self.repository,
+            branch=self.ref.removeprefix("refs/heads/")
+            if self.ref.startswith("refs/heads/")
+            else "",
+            revision=self.revision,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPipelineRun(Action[PipelineRun]):
+    """Read a run from the cluster: what an unsigned event says of it is only a hint."""
+
+    name: ClassVar[str] = "tekton.read_pipeline_run"
+    result: ClassVar[type] = PipelineRun
+    reads: ClassVar[bool] = True
+
+    namespace: str
+    run: str
+    uid: str
+
+    def supposed(self) -> PipelineRun:
+        """No such run."""
+        return PipelineRun(namespace=self.namespace, name=self.run, state=RunState.GONE)

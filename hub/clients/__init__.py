@@ -1,0 +1,1 @@
+"""Step 7: actions are performed. One file per outside system; foreign exceptions stop here."""

@@ -1,0 +1,191 @@
+"""Every setting: what it is for, its unit, its default and why. Read once, handed out in branches.
+
+This module is the shape; `hub/configuration.py` fills it from a YAML file and the environment.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected an http:// or https:// address")
+    if parts.username or parts.password:
+        raise ValueError("a credential in an address is refused: use the secret beside it")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Branch(BaseModel):
+    """A part of the tree. Unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Secret(Branch):
+    """Where a secret is kept. Never the secret: one written inline is refused."""
+
+    file: Path | None = None
+    variable: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.variable is None):
+            raise ValueError("name exactly one of `file` and `variable`")
+        return self
+
+
+class Key(Branch):
+    """One key of a ring. Rings rotate: add the new key, move the senders, remove the old one."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    secret: Secret
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+class Door(Branch):
+    """One way in, and the keys that open it. A door without keys is shut (404)."""
+
+    keys: tuple[Key, ...] = ()
+
+
+class EventsDoor(Branch):
+    """`/events`: bearer tokens and Standard Webhooks keys each have a ring of their own."""
+
+    bearer: tuple[Key, ...] = ()
+    signing: tuple[Key, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Prefixes of the `source` attributes that are taken; empty takes all but the hub's own."""
+
+
+class ReceiverSettings(Branch):
+    """HTTP in."""
+
+    host: str = "127.0.0.1"
+    """Loopback unless told otherwise: TLS ends at the ingress in front."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    github: Door = Door()
+    argocd: Door = Door()
+    tekton: Door = Door()
+    """Its keys are path segments (`/webhooks/tekton/<key>`), for Tekton can neither sign nor
+    send headers."""
+    events: EventsDoor = EventsDoor()
+
+
+class AdminSettings(Branch):
+    """Health and metrics, on a port that outsiders do not reach."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9090, ge=0, le=65535)
+
+
+class DispatchSettings(Branch):
+    """How runs are executed."""
+
+    concurrency: int = Field(default=100, ge=1, le=10_000)
+    """Lanes that run at the same time."""
+    handler_timeout_seconds: float = Field(default=300, gt=0)
+    retry_attempts: int = Field(default=40, ge=1)
+    retry_base_seconds: float = Field(default=1, gt=0)
+    retry_cap_seconds: float = Field(default=3600, gt=0)
+    handlers_module: str | None = None
+    """A module of yours with a tuple `HANDLERS`, beside the built-in ones."""
+
+
+class PlatformSettings(Branch):
+    """What this platform's owners have agreed on; handlers see it as `do.platform`."""
+
+    repositories: tuple[str, ...] = ()
+    """Patterns of `owner/name` that are built, for example `company/*`. Empty builds nothing."""
+    pipeline: str = "microservice-ci"
+    branches: dict[str, tuple[str, ...]] = {"main": ("dev", "staging"), "develop": ("dev",)}
+    """The branches that are built, and the environments that their images are bumped in."""
+    production: str = "production"
+    channel: str = "#deployments"
+    run_url: HttpUrl | None = None
+    """Tekton Dashboard or the like; `/{namespace}/{name}` is added."""
+    application_url: HttpUrl | None = None
+    """Argo CD's; `/{namespace}/{name}` is added."""
+
+
+class KubernetesSettings(Branch):
+    """The API server, and where the hub may act in it."""
+
+    url: HttpUrl
+    token: Secret | None = None
+    """Read again for every call, as projected tokens change."""
+    ca_file: Path | None = None
+    namespace: str = "tekton-pipelines"
+    """Where PipelineRuns are created."""
+    service_account: str = "pipeline"
+    workspace_size: str = "2Gi"
+
+
+class GitopsSettings(Branch):
+    """The gitops repository."""
+
+    url: str
+    """`https://...` or `file:///...`; never with a credential in it."""
+    branch: str = "main"
+    username: str = "x-access-token"
+    token: Secret | None = None
+    files: tuple[str, ...] = (
+        "services/{service}/overlays/{environment}/kustomization.yaml",
+        "services/{service}/values-{environment}.yaml",
+    )
+    """Where a service's image stands; those that exist are changed together."""
+    author_name: str = "trunkline"
+    author_email: str = "trunkline@localhost"
+
+
+class GitHubSettings(Branch):
+    """GitHub's REST API."""
+
+    api_url: HttpUrl = "https://api.github.com"
+    token: Secret | None = None
+    status_context: str = "trunkline/ci"
+
+
+class SlackSettings(Branch):
+    """Slack's Web API."""
+
+    api_url: HttpUrl = "https://slack.com/api"
+    token: Secret
+    link_hosts: tuple[str, ...] = ()
+    """Hosts that may become links; those of the addresses in these settings are always allowed."""
+
+
+class PagerDutySettings(Branch):
+    """PagerDuty's Events API v2."""
+
+    events_url: HttpUrl = "https://events.pagerduty.com"
+    routing_key: Secret
+
+
+class Settings(Branch):
+    """The whole tree."""
+
+    instance: str = Field(default="trunkline", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
+    """Names this installation in the `source` of its own events."""
+    bus: str = "sqlite:///trunkline-state/trunkline.db"
+    journal: str = "sqlite:///trunkline-state/trunkline.db"
+    state: Path = Path("trunkline-state")
+    """A folder for what can be made anew, such as the clone of the gitops repository."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    receiver: ReceiverSettings = ReceiverSettings()
+    admin: AdminSettings = AdminSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+    platform: PlatformSettings = PlatformSettings()
+    kubernetes: KubernetesSettings | None = None
+    gitops: GitopsSettings | None = None
+    github: GitHubSettings | None = None
+    slack: SlackSettings | None = None
+    pagerduty: PagerDutySettings | None = None

@@ -1,0 +1,1 @@
+"""What the hub says of itself: logs and metrics. No secret passes."""

@@ -1,0 +1,1 @@
+"""What the log and the journal say, for people. Reads only."""
