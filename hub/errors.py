@@ -79,7 +79,7 @@ class StorageOwned(StorageError):
 
 
 class ClaimLost(StorageError):
-    """This worker no longer holds the run: it was too late, and another one has taken over."""
+    """The run is no longer this worker's: it was too late, and another one has taken over."""
 
 
 class TemporaryError(TrunklineError):

@@ -1,6 +1,6 @@
 """Argo CD: read an Application from the cluster.
 
-API: https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml (argoproj.io/v1alpha1).
+API: argoproj.io/v1alpha1, https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml
 """
 
 from dataclasses import dataclass
