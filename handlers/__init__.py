@@ -1,0 +1,15 @@
+"""The reactions. One file is one reaction; this list is all of them, in the order they are shown."""
+
+from handlers.announce_deployment import announce_deployment
+from handlers.bump_image_tag import bump_image_tag
+from handlers.page_on_degraded import page_on_degraded
+from handlers.report_pipeline_status import report_pipeline_status
+from handlers.start_pipeline_run import start_pipeline_run
+
+HANDLERS = (
+    start_pipeline_run,
+    report_pipeline_status,
+    bump_image_tag,
+    announce_deployment,
+    page_on_degraded,
+)

@@ -18,6 +18,7 @@ class Application:
     exists: bool
     health: str = ""
     """Healthy, Progressing, Degraded, Suspended, Missing, Unknown."""
+    health_since: str = ""
     sync: str = ""
     """Synced, OutOfSync, Unknown."""
     phase: str = ""

@@ -43,7 +43,9 @@ class Bump:
 
     commit: str | None
     """The gitops commit that carries it, or None where nothing had to be written."""
-    environments: tuple[EnvironmentBump, ...]
+    committed_at: str = ""
+    """RFC 3339 in UTC; empty without a commit."""
+    environments: tuple[EnvironmentBump, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class BumpImage(Action[Bump]):
         """Bumped everywhere."""
         return Bump(
             commit="supposed",
+            committed_at="1970-01-01T00:00:00Z",
             environments=tuple(
                 EnvironmentBump(environment=environment, state=BumpState.BUMPED)
                 for environment in self.environments

@@ -45,6 +45,8 @@ class PipelineRun:
     """The source commit's SHA."""
     reason: str = ""
     message: str = ""
+    started_at: str = ""
+    finished_at: str = ""
     results: dict[str, str] = field(default_factory=dict)
     """The pipeline's string results, by name."""
 

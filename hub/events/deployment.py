@@ -30,6 +30,9 @@ class Stage(StrEnum):
 
 _ORDER = {stage: number for number, stage in enumerate(Stage)}
 
+_LIVE = frozenset({Stage.SYNCING, Stage.SYNCED, Stage.SYNC_FAILED, Stage.DEGRADED, Stage.HEALTHY})
+"""Stages that come and go in the cluster; the ones before them are passed once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
@@ -59,8 +62,14 @@ class Deployment:
 
     @property
     def current(self) -> Sighting | None:
-        """The latest sighting: by time, and at the same time the later stage."""
-        return self.sightings[-1] if self.sightings else None
+        """Where it stands now: in the cluster the latest sighting, before that the furthest.
+
+        Before the cluster the stages tell their order better than the clocks of several machines.
+        """
+        live = [one for one in self.sightings if one.stage in _LIVE]
+        if live:
+            return live[-1]
+        return max(self.sightings, key=lambda one: _ORDER[one.stage], default=None)
 
     @property
     def version(self) -> int:

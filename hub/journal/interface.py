@@ -149,8 +149,8 @@ class Journal(Protocol):
         """Return when a run may have become due, or after `timeout` seconds."""
         ...
 
-    async def record_step(self, claim: Claim, step: Step) -> None:
-        """Note a step as done. Raises ClaimLost."""
+    async def record_steps(self, claim: Claim, steps: Sequence[Step]) -> None:
+        """Note steps as done, all or none. Raises ClaimLost."""
         ...
 
     async def finish(self, claim: Claim, finished: Finished) -> None:

@@ -1,0 +1,46 @@
+"""`trunkline check-config`: everything that is wrong with the settings, at once."""
+
+from pathlib import Path
+
+from hub.cli.output import say, say_json
+from hub.cli.places import settings_of
+from hub.errors import SettingsError
+from hub.settings import Settings
+from hub.wiring import installed_handlers, open_secrets
+
+
+def check_config(config: Path | None, *, as_json: bool) -> None:
+    """Check the settings, their secrets and their handlers. Raises SettingsError."""
+    settings = settings_of(config)
+    problems = []
+    for check in (open_secrets, _check_handlers):
+        try:
+            check(settings)
+        except SettingsError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SettingsError(problems)
+    if as_json:
+        say_json({"settings": "ok", "doors": _doors(settings)})
+        return
+    say("The settings are good.")
+    for door, state in _doors(settings).items():
+        say(f"  {door}: {state}")
+
+
+def _check_handlers(settings: Settings) -> None:
+    installed_handlers(settings.dispatch)
+
+
+def _doors(settings: Settings) -> dict[str, str]:
+    receiver = settings.receiver
+    keys = {
+        "github": len(receiver.github.keys),
+        "argocd": len(receiver.argocd.keys),
+        "tekton": len(receiver.tekton.keys),
+        "events": len(receiver.events.bearer) + len(receiver.events.signing),
+    }
+    return {
+        door: f"open, {count} keys" if count else "shut: it has no keys"
+        for door, count in keys.items()
+    }

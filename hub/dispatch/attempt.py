@@ -1,0 +1,100 @@
+"""Step 5: one attempt at a run, from its claim to its outcome. Nothing is raised but ClaimLost."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from hub.actions.action import Performers
+from hub.dispatch.handler import Handler
+from hub.dispatch.live import Interrupted, LiveDo
+from hub.dispatch.outcome import Dead, Done, Outcome, Parked, Retry, Skipped
+from hub.dispatch.platform import Platform
+from hub.dispatch.retry import RetryPolicy
+from hub.errors import ClaimLost, Malformed, PermanentError, TemporaryError
+from hub.journal.interface import Claim, Journal
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """All that an attempt needs, but for the run."""
+
+    handlers: Mapping[str, Handler]
+    journal: Journal
+    performers: Performers
+    platform: Platform
+    retry: RetryPolicy
+    timeout_seconds: float
+    clock: Callable[[], float]
+    chance: random.Random
+
+    async def make(self, claim: Claim) -> Outcome:
+        """Call the handler, and say how it ended. Raises ClaimLost where another took over."""
+        handler = self.handlers.get(claim.handler)
+        if handler is None:
+            return Parked(f"no handler named {claim.handler} is installed")
+        view = handler.view_of(claim.envelope.type)
+        if view is None:
+            return Parked(f"{claim.handler} is no longer for {claim.envelope.type}")
+        try:
+            reading = view.read(claim.envelope)
+        except Malformed as error:
+            return Dead(str(error))
+        do = LiveDo(
+            claim=claim,
+            platform=self.platform,
+            journal=self.journal,
+            performers=self.performers,
+            clock=self.clock,
+        )
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                outcome = await handler.react(reading, do) or Done()
+                await do.note()
+                return outcome
+        except Interrupted as interruption:
+            return interruption.outcome
+        except ClaimLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - a handler's bug is an outcome, not the hub's end
+            return self._failed(claim, error)
+
+    def _failed(self, claim: Claim, error: Exception) -> Outcome:
+        match error:
+            case PermanentError():
+                return Dead(str(error))
+            case TemporaryError():
+                return self._retry(claim, str(error), after=error.after)
+            case TimeoutError():
+                said = f"the handler took longer than {self.timeout_seconds:g} seconds"
+                return self._retry(claim, said, after=None)
+            case _:
+                _log.error("handler_failed", handler=claim.handler, exc_info=error)
+                return self._retry(claim, f"{type(error).__name__}: {error}", after=None)
+
+    def _retry(self, claim: Claim, error: str, *, after: float | None) -> Outcome:
+        delay = self.retry.delay(claim.attempt, after=after, chance=self.chance)
+        if delay is None:
+            return Dead(f"{error} (after {claim.attempt} attempts)")
+        return Retry(error, self.clock() + delay)
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """Return the outcome's word for logs and metrics: a closed set."""
+    match outcome:
+        case Done():
+            return "done"
+        case Skipped():
+            return "skipped"
+        case Retry():
+            return "retrying"
+        case Dead():
+            return "dead"
+        case Parked():
+            return "parked"
+        case _:
+            return "waiting"

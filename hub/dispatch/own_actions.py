@@ -1,0 +1,131 @@
+"""What the hub does for itself: emits events, keeps deployments, tells of dead letters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+
+from hub.actions.action import Call, Performers
+from hub.actions.hub import Emit, FindRevision, RecordSighting
+from hub.bus.interface import Bus
+from hub.errors import PermanentError, TemporaryError
+from hub.events.deployment import Deployment
+from hub.events.envelope import MAX_HOPS, Envelope
+from hub.events.identity import derive_id
+from hub.events.trunkline import RunDeadLettered
+from hub.journal.interface import Claim, Records
+
+_DEPLOYMENT = TypeAdapter(Deployment)
+
+_ROUNDS = 20
+"""Lost races for one record before the run is retried: more means something else is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnActions:
+    """Performs the actions of `hub.actions.hub`."""
+
+    bus: Bus
+    records: Records
+    instance: str
+    clock: Callable[[], float]
+
+    def performers(self) -> Performers:
+        """Return which action is performed by what."""
+        return {
+            Emit: self.emit,
+            RecordSighting: self.record_sighting,
+            FindRevision: self.find_revision,
+        }
+
+    async def emit(self, action: Emit, call: Call) -> None:
+        """Append an event whose id is derived from the step, so that a repeat is a duplicate.
+
+        Raises PermanentError after MAX_HOPS events that caused one another.
+        """
+        await self._append(
+            call.event,
+            event_id=call.key,
+            kind=action.type,
+            subject=action.subject,
+            data=action.data,
+        )
+
+    async def bury(self, claim: Claim, error: str) -> None:
+        """Emit that a run has become a dead letter; not about an event that says just that."""
+        event = claim.envelope
+        if event.type in RunDeadLettered.types or event.hubhops >= MAX_HOPS:
+            return
+        said = RunDeadLettered(
+            handler=claim.handler,
+            event_id=event.id,
+            event_source=event.source,
+            event_type=event.type,
+            error=error,
+            attempts=claim.attempt,
+        )
+        await self._append(
+            event,
+            event_id=derive_id(event.source, event.id, claim.handler, "dead", str(claim.token)),
+            kind=RunDeadLettered.types[0],
+            subject=claim.handler,
+            data=said.to_json(),
+        )
+
+    async def _append(
+        self, cause: Envelope, *, event_id: str, kind: str, subject: str, data: str
+    ) -> None:
+        if cause.hubhops >= MAX_HOPS:
+            raise PermanentError(
+                f"{MAX_HOPS} events have caused one another: {kind} is not emitted, "
+                "for this looks like a loop"
+            )
+        await self.bus.append(
+            [
+                Envelope(
+                    id=event_id,
+                    source=f"/trunkline/{self.instance}",
+                    type=kind,
+                    partitionkey=cause.partitionkey,
+                    data=data.encode(),
+                    subject=subject,
+                    time=as_time(self.clock()),
+                    traceparent=cause.traceparent,
+                    hubhops=cause.hubhops + 1,
+                )
+            ]
+        )
+
+    async def record_sighting(self, action: RecordSighting, _call: Call) -> Deployment:
+        """Merge the sighting into the deployment's record, and return all of it."""
+        first = Deployment(
+            service=action.service, environment=action.environment, revision=action.revision
+        )
+        if action.sighting.digest:
+            await self._note_revision(action.service, action.sighting.digest, action.revision)
+        for _ in range(_ROUNDS):
+            kept = await self.records.get("deployment", first.key)
+            known = _DEPLOYMENT.validate_json(kept.value) if kept else first
+            merged = known.seen(action.sighting)
+            if merged == known:
+                return known
+            value = _DEPLOYMENT.dump_json(merged).decode()
+            version = kept.version if kept else 0
+            if await self.records.put("deployment", first.key, value, expected=version):
+                return merged
+        raise TemporaryError(f"{first.key} changed {_ROUNDS} times while it was written")
+
+    async def find_revision(self, action: FindRevision, _call: Call) -> str | None:
+        """Look up the source commit of an image that has been bumped."""
+        kept = await self.records.get("image-revision", f"{action.service}/{action.digest}")
+        return kept.value if kept else None
+
+    async def _note_revision(self, service: str, digest: str, revision: str) -> None:
+        # The first one stands: one digest is one build.
+        await self.records.put("image-revision", f"{service}/{digest}", revision, expected=0)
+
+
+def as_time(moment: float) -> str:
+    """Write a Unix time as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,56 @@
+"""What this platform's owners have agreed on, as handlers see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from hub.settings import PlatformSettings
+
+_BRANCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"main": ("dev", "staging"), "develop": ("dev",)}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """The agreements. A test makes one with just what it is about."""
+
+    repositories: tuple[str, ...] = ("*",)
+    pipeline: str = "microservice-ci"
+    branches: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _BRANCHES)
+    production: str = "production"
+    channel: str = "#deployments"
+    status_context: str = "trunkline/ci"
+    run_url: str | None = None
+    application_url: str | None = None
+
+    @classmethod
+    def of(cls, settings: PlatformSettings, *, status_context: str) -> "Platform":
+        """Take the agreements from the settings."""
+        return cls(
+            repositories=settings.repositories,
+            pipeline=settings.pipeline,
+            branches=MappingProxyType(dict(settings.branches)),
+            production=settings.production,
+            channel=settings.channel,
+            status_context=status_context,
+            run_url=settings.run_url,
+            application_url=settings.application_url,
+        )
+
+    def builds(self, repository: str) -> bool:
+        """Whether this repository (`owner/name`) is one that is built."""
+        return any(fnmatchcase(repository, pattern) for pattern in self.repositories)
+
+    def environments(self, branch: str) -> tuple[str, ...]:
+        """Return the environments that a branch's builds go to; none where it is not built."""
+        return self.branches.get(branch, ())
+
+    def run_link(self, namespace: str, name: str) -> str | None:
+        """Return the page of a PipelineRun, where there is one."""
+        return self.run_url and f"{self.run_url}/{namespace}/{name}"
+
+    def application_link(self, namespace: str, name: str) -> str | None:
+        """Return the page of an Application, where there is one."""
+        return self.application_url and f"{self.application_url}/{namespace}/{name}"

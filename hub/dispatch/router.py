@@ -1,0 +1,101 @@
+"""Step 4: reads the log in order and writes a run for every handler that wants an event."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from hub.actions.action import encode_result
+from hub.actions.wait import AwaitedEvent, WaitForEvent
+from hub.bus.interface import Bus, Record, Subscription
+from hub.dispatch.handler import Handler
+from hub.dispatch.routing import Unreadable, Wanted, decide
+from hub.errors import StorageError
+from hub.events.envelope import Envelope
+from hub.journal.interface import Journal, PlannedRun
+
+GROUP = "dispatch"
+"""The consumer group of all routers of one hub."""
+
+BATCH = 500
+"""Events planned in one go: enough to fill a commit, and little to hold in memory."""
+
+STORAGE_PAUSE_SECONDS = 1.0
+"""Before trying a full or broken disk again."""
+
+_log = structlog.get_logger()
+
+
+class Router:
+    """Writes runs. What it has not committed it reads again; planning twice makes one run."""
+
+    def __init__(self, *, bus: Bus, journal: Journal, handlers: Sequence[Handler]) -> None:
+        self._bus = bus
+        self._journal = journal
+        self._handlers = handlers
+        types = {one for handler in handlers for view in handler.views for one in view.types}
+        self._types = frozenset(types)
+
+    async def run(self) -> None:
+        """Route until cancelled."""
+        async with self._bus.subscribe(GROUP) as subscription:
+            while True:
+                try:
+                    records = await subscription.poll(BATCH)
+                except StorageError as error:
+                    await self._pause(error)
+                    continue
+                await self._route_surely(subscription, records)
+
+    async def _route_surely(self, subscription: Subscription, records: Sequence[Record]) -> None:
+        while True:
+            try:
+                await self.route(records)
+                await subscription.commit(records)
+            except StorageError as error:
+                await self._pause(error)
+            else:
+                return
+
+    async def route(self, records: Sequence[Record]) -> None:
+        """Write the runs of these events, and wake the runs that waited for them."""
+        plans = [plan for record in records for plan in self._plans(record.envelope)]
+        if plans:
+            await self._journal.plan(plans)
+        for record in records:
+            await self._journal.wake(record.envelope, _as_awaited(record.envelope))
+
+    def _plans(self, envelope: Envelope) -> list[PlannedRun]:
+        if envelope.type not in self._types:
+            return []
+        plans = []
+        for handler, decision in decide(self._handlers, envelope):
+            match decision:
+                case Wanted(lane):
+                    error = None
+                case Unreadable(lane, error):
+                    pass
+                case _:
+                    continue
+            plans.append(
+                PlannedRun(envelope=envelope, handler=handler.name, lane=lane, stillborn=error)
+            )
+        return plans
+
+    async def _pause(self, error: StorageError) -> None:
+        _log.error("routing_paused", error=str(error))
+        await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+
+
+_ANY_WAIT = WaitForEvent(type="", subject="", until=0.0)
+
+
+def _as_awaited(envelope: Envelope) -> str:
+    awaited = AwaitedEvent(
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        subject=envelope.subject or "",
+        data=envelope.data.decode("utf-8", "replace"),
+    )
+    return encode_result(_ANY_WAIT, awaited)

@@ -1,0 +1,179 @@
+"""Step 5: claims runs and has them executed, as many lanes at a time as the settings allow."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol
+
+import structlog
+
+from hub.dispatch.attempt import Attempts, outcome_name
+from hub.dispatch.outcome import Dead, Done, Outcome, Parked, Retry, Skipped, Waiting
+from hub.errors import ClaimLost, StorageError
+from hub.journal.interface import Claim, Finished, RunState
+
+LOOK_AGAIN_SECONDS = 1.0
+"""The longest a runner sleeps without looking: the command line may have changed the journal."""
+
+STORAGE_PAUSE_SECONDS = 1.0
+"""Before trying a full or broken disk again."""
+
+_log = structlog.get_logger()
+
+
+class DispatchMetrics(Protocol):
+    """What is counted."""
+
+    def run_ended(self, *, handler: str, outcome: str, seconds: float) -> None:
+        """An attempt has ended."""
+        ...
+
+
+Bury = Callable[[Claim, str], Awaitable[None]]
+"""Tells the platform of a dead letter, before the run is noted as dead."""
+
+Running = Callable[[str], AbstractContextManager[None]]
+"""Marks the code inside as the work of a handler, for the watchdog of the event loop."""
+
+
+class Runner:
+    """Executes runs until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        attempts: Attempts,
+        concurrency: int,
+        worker: str,
+        bury: Bury,
+        running: Running,
+        metrics: DispatchMetrics,
+    ) -> None:
+        self._attempts = attempts
+        self._journal = attempts.journal
+        self._concurrency = concurrency
+        self._worker = worker
+        self._bury = bury
+        self._running = running
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slot_freed = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Execute runs until `stop`. On cancellation the runs in flight are given back."""
+        try:
+            while not self._stopping.is_set():
+                if not await self._start_some():
+                    await self._wait()
+        finally:
+            await self._give_back()
+
+    async def stop(self, *, within_seconds: float) -> None:
+        """Claim nothing more, and let the runs in flight end; give back what takes longer."""
+        self._stopping.set()
+        self._slot_freed.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_seconds)
+        await self._give_back()
+
+    async def _start_some(self) -> bool:
+        free = self._concurrency - len(self._tasks)
+        if free <= 0:
+            return False
+        try:
+            claims = await self._journal.claim(worker=self._worker, limit=free)
+        except StorageError as error:
+            _log.error("claiming_paused", error=str(error))
+            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+            return False
+        for claim in claims:
+            task = asyncio.create_task(self._execute(claim), name=f"run {claim.run}")
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return bool(claims)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slot_freed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("run_task_failed", exc_info=error)
+
+    async def _wait(self) -> None:
+        if len(self._tasks) >= self._concurrency:
+            self._slot_freed.clear()
+            await self._slot_freed.wait()
+        elif not self._stopping.is_set():
+            await self._journal.wait_for_work(LOOK_AGAIN_SECONDS)
+
+    async def _give_back(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _execute(self, claim: Claim) -> None:
+        log = _log.bind(
+            handler=claim.handler,
+            event_id=claim.envelope.id,
+            event_type=claim.envelope.type,
+            run=claim.run,
+            attempt=claim.attempt,
+        )
+        started = self._attempts.clock()
+        try:
+            with self._running(claim.handler):
+                outcome = await self._attempts.make(claim)
+            await self._settle(claim, outcome)
+        except ClaimLost:
+            log.warning("run_taken_over")
+        except asyncio.CancelledError:
+            # A finish that was on its way may have won: then there is nothing left to give back.
+            with suppress(StorageError):
+                await self._journal.release(claim)
+            raise
+        else:
+            seconds = self._attempts.clock() - started
+            name = outcome_name(outcome)
+            self._metrics.run_ended(handler=claim.handler, outcome=name, seconds=seconds)
+            log.info("run_ended", outcome=name, ms=round(seconds * 1000, 1), **_said(outcome))
+
+    async def _settle(self, claim: Claim, outcome: Outcome) -> None:
+        """Note the outcome, however long the disk takes to come back."""
+        while True:
+            try:
+                if isinstance(outcome, Dead):
+                    await self._bury(claim, outcome.error)
+                await self._journal.finish(claim, _finished(outcome))
+            except ClaimLost:
+                raise
+            except StorageError as error:
+                _log.error("settling_paused", error=str(error))
+                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+            else:
+                return
+
+
+def _finished(outcome: Outcome) -> Finished:
+    match outcome:
+        case Done():
+            return Finished(state=RunState.DONE)
+        case Skipped(reason):
+            return Finished(state=RunState.SKIPPED, detail=reason)
+        case Retry(error, due_at):
+            return Finished(state=RunState.RETRYING, detail=error, due_at=due_at)
+        case Waiting(due_at, wait):
+            detail = f"{wait.awaits_type} of {wait.awaits_subject}" if wait else "a time"
+            return Finished(state=RunState.WAITING, detail=detail, due_at=due_at, wait=wait)
+        case Dead(error):
+            return Finished(state=RunState.DEAD, detail=error)
+        case Parked(reason):
+            return Finished(state=RunState.PARKED, detail=reason)
+
+
+def _said(outcome: Outcome) -> dict[str, str]:
+    match outcome:
+        case Retry(said, _) | Dead(said) | Parked(said) | Skipped(said):
+            return {"detail": said}
+        case _:
+            return {}
