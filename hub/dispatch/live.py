@@ -76,9 +76,11 @@ class LiveDo:
             self._busy = False
 
     async def _do(self, action: Action[R]) -> R:
-        self._hold_on(action)
         started_at = self._clock()
-        result: R = await perform(self._performers, action, self._call())
+        if isinstance(action, WaitForEvent | WaitUntil):
+            self._hold_on(action)
+        performers = _WAITED if type(action) in _WAITED else self._performers
+        result: R = await perform(performers, action, self._call())
         self._unnoted.append(
             Step(
                 number=self._number,
@@ -107,18 +109,28 @@ class LiveDo:
             attempt=self._claim.attempt,
         )
 
-    def _hold_on(self, action: Action[R]) -> None:
-        if isinstance(action, WaitForEvent) and self._clock() < action.until:
-            wait = Wait(
-                step=self._number,
-                name=action.name,
-                action=encode_action(action),
-                awaits_type=action.type,
-                awaits_subject=action.subject,
-            )
-            raise Interrupted(Waiting(due_at=action.until, wait=wait))
-        if isinstance(action, WaitUntil) and self._clock() < action.at:
-            raise Interrupted(Waiting(due_at=action.at))
+    def _hold_on(self, action: WaitForEvent | WaitUntil) -> None:
+        due_at = action.until if isinstance(action, WaitForEvent) else action.at
+        if self._clock() < due_at:
+            raise Interrupted(Waiting(due_at=due_at, wait=self._wait(action)))
+
+    def _wait(self, action: WaitForEvent | WaitUntil) -> Wait | None:
+        if isinstance(action, WaitUntil):
+            return None
+        return Wait(
+            step=self._number,
+            name=action.name,
+            action=encode_action(action),
+            awaits_type=action.type,
+            awaits_subject=action.subject,
+        )
+
+
+async def _time_is_up(_action: Action[None], _call: Call) -> None:
+    """Answer a wait that nothing has come of."""
+
+
+_WAITED: Performers = {WaitForEvent: _time_is_up, WaitUntil: _time_is_up}
 
 
 def _answer(action: Action[R], done: Step) -> R:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -50,20 +51,20 @@ class Router:
     async def _route_surely(self, subscription: Subscription, records: Sequence[Record]) -> None:
         while True:
             try:
-                await self.route(records)
+                await self.route_envelopes([record.envelope for record in records])
                 await subscription.commit(records)
             except StorageError as error:
                 await self._pause(error)
             else:
                 return
 
-    async def route(self, records: Sequence[Record]) -> None:
+    async def route_envelopes(self, events: Sequence[Envelope]) -> None:
         """Write the runs of these events, and wake the runs that waited for them."""
-        plans = [plan for record in records for plan in self._plans(record.envelope)]
+        plans = [plan for event in events for plan in self._plans(event)]
         if plans:
             await self._journal.plan(plans)
-        for record in records:
-            await self._journal.wake(record.envelope, _as_awaited(record.envelope))
+        for event in events:
+            await self._journal.wake(event, partial(_as_awaited, event))
 
     def _plans(self, envelope: Envelope) -> list[PlannedRun]:
         if envelope.type not in self._types:

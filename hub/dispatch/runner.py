@@ -56,7 +56,7 @@ class Runner:
         self._bury = bury
         self._running = running
         self._metrics = metrics
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -68,6 +68,12 @@ class Runner:
                     await self._wait()
         finally:
             await self._give_back()
+
+    async def drain(self) -> None:
+        """Execute all that is due, and return when nothing is."""
+        while await self._start_some() or self._tasks:
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self, *, within_seconds: float) -> None:
         """Claim nothing more, and let the runs in flight end; give back what takes longer."""
@@ -89,12 +95,12 @@ class Runner:
             return False
         for claim in claims:
             task = asyncio.create_task(self._execute(claim), name=f"run {claim.run}")
-            self._tasks.add(task)
+            self._tasks[task] = claim
             task.add_done_callback(self._ended)
         return bool(claims)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         self._slot_freed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("run_task_failed", exc_info=error)
@@ -107,10 +113,16 @@ class Runner:
             await self._journal.wait_for_work(LOOK_AGAIN_SECONDS)
 
     async def _give_back(self) -> None:
-        tasks = tuple(self._tasks)
-        for task in tasks:
+        # Here and not in the task: one that is cancelled before its first step never runs at all.
+        in_flight = dict(self._tasks)
+        for task in in_flight:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)
+        for task, claim in in_flight.items():
+            if task.cancelled():
+                # A finish that was on its way may have won: then nothing is left to give back.
+                with suppress(StorageError):
+                    await self._journal.release(claim)
 
     async def _execute(self, claim: Claim) -> None:
         log = _log.bind(
@@ -127,11 +139,6 @@ class Runner:
             await self._settle(claim, outcome)
         except ClaimLost:
             log.warning("run_taken_over")
-        except asyncio.CancelledError:
-            # A finish that was on its way may have won: then there is nothing left to give back.
-            with suppress(StorageError):
-                await self._journal.release(claim)
-            raise
         else:
             seconds = self._attempts.clock() - started
             name = outcome_name(outcome)

@@ -1,6 +1,6 @@
 """What the journal promises, whichever engine keeps it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -134,8 +134,11 @@ class Journal(Protocol):
         """Write runs that are not there yet, in order. Key: (handler, source, id)."""
         ...
 
-    async def wake(self, envelope: Envelope, result: str) -> None:
-        """Make ready every run that waits for this event, with `result` as its step's result."""
+    async def wake(self, envelope: Envelope, result: Callable[[], str]) -> None:
+        """Make ready every run that waits for this event, with `result()` as its step's result.
+
+        Asked for every event, so an event that nobody waits for costs next to nothing.
+        """
         ...
 
     async def claim(self, *, worker: str, limit: int) -> Sequence[Claim]:

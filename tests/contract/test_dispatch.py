@@ -1,0 +1,506 @@
+"""Dispatch on the real journal: lanes, retries, resumption, parking, waits, dead letters."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from hub.actions.action import Action, Call
+from hub.actions.wait import WaitForEvent, WaitUntil
+from hub.dispatch import Do, Handler, Skipped, on
+from hub.dispatch.attempt import Attempts
+from hub.dispatch.platform import Platform
+from hub.dispatch.retry import RetryPolicy
+from hub.dispatch.router import Router
+from hub.dispatch.runner import Runner
+from hub.errors import PermanentError, TemporaryError
+from hub.events.envelope import Envelope
+from hub.events.view import View
+from hub.journal.interface import Run, RunState
+from hub.journal.schema import MIGRATIONS
+from hub.journal.sqlite import SqliteJournal
+from hub.sqlite import Database
+
+
+class Order(View):
+    """A test's event: a number, and how its handler is to behave."""
+
+    types: ClassVar[tuple[str, ...]] = ("test.ordered",)
+
+    number: int
+    lane: str = "one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver(Action[str]):
+    """A test's effect."""
+
+    name: ClassVar[str] = "test.deliver"
+    result: ClassVar[type] = str
+    timeout_seconds: ClassVar[float] = 5.0
+
+    what: str
+
+    def supposed(self) -> str:
+        return "supposed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Action[int]):
+    """A test's read."""
+
+    name: ClassVar[str] = "test.look"
+    result: ClassVar[type] = int
+    reads: ClassVar[bool] = True
+
+    def supposed(self) -> int:
+        return 0
+
+
+@dataclass(slots=True)
+class World:
+    """What happened outside, and how it behaves."""
+
+    delivered: list[str] = field(default_factory=list)
+    looks: int = 0
+    refuse: Callable[[str], Exception | None] = lambda _what: None
+    gate: asyncio.Event | None = None
+
+    async def deliver(self, action: Deliver, _call: Call) -> str:
+        if self.gate is not None:
+            await self.gate.wait()
+        if (error := self.refuse(action.what)) is not None:
+            raise error
+        self.delivered.append(action.what)
+        return f"receipt for {action.what}"
+
+    async def look(self, _action: Look, _call: Call) -> int:
+        self.looks += 1
+        return self.looks
+
+
+class Seconds:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counted:
+    """What the runner counted."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, str]] = []
+
+    def run_ended(self, *, handler: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.outcomes.append((handler, outcome))
+
+
+@dataclass(slots=True)
+class Hub:
+    """A router's planning and a runner on one journal."""
+
+    journal: SqliteJournal
+    router: Router
+    world: World
+    clock: Seconds
+    counted: Counted
+    buried: list[str]
+    make_runner: Callable[[], Runner]
+
+    async def order(self, number: int, lane: str = "one") -> None:
+        event = Envelope(
+            id=f"order-{number}",
+            source="/test",
+            type="test.ordered",
+            partitionkey=lane,
+            subject=f"order {number}",
+            data=f'{{"number": {number}, "lane": "{lane}"}}'.encode(),
+        )
+        await self.see(event)
+
+    async def see(self, event: Envelope) -> None:
+        await self.router.route_envelopes([event])
+
+    async def run(self, number: int) -> Run:
+        (run,) = await self.journal.runs(event=("/test", f"order-{number}"))
+        return run
+
+    async def work(self) -> None:
+        """Execute all that is due."""
+        async with asyncio.timeout(20):
+            await self.make_runner().drain()
+
+
+@asynccontextmanager
+async def opened(folder: Path, *handlers: Handler, concurrency: int = 10) -> AsyncIterator[Hub]:
+    database = await Database.own(folder / "journal.db")
+    await database.migrate("journal", MIGRATIONS)
+    clock, world, counted = Seconds(), World(), Counted()
+    buried: list[str] = []
+    journal = SqliteJournal(store=database, clock=clock)
+    await journal.recover()
+
+    async def bury(_claim: object, error: str) -> None:
+        buried.append(error)
+
+    def make_runner() -> Runner:
+        return Runner(
+            attempts=Attempts(
+                handlers={handler.name: handler for handler in handlers},
+                journal=journal,
+                performers={Deliver: world.deliver, Look: world.look},
+                platform=Platform(),
+                retry=RetryPolicy(attempts=3, base_seconds=10.0, cap_seconds=60.0),
+                timeout_seconds=5.0,
+                clock=clock,
+                chance=random.Random(1),
+            ),
+            concurrency=concurrency,
+            worker="test",
+            bury=bury,
+            running=lambda _handler: nullcontext(),
+            metrics=counted,
+        )
+
+    try:
+        yield Hub(
+            journal=journal,
+            router=Router(bus=None, journal=journal, handlers=handlers),  # type: ignore[arg-type]
+            world=world,
+            clock=clock,
+            counted=counted,
+            buried=buried,
+            make_runner=make_runner,
+        )
+    finally:
+        await database.close()
+
+
+@on(Order, lane=lambda order: order.lane)
+async def deliver_order(order: Order, do: Do) -> None:
+    """Deliver it."""
+    await do(Deliver(what=f"order {order.number}"))
+
+
+async def test_runs_of_one_lane_are_executed_in_the_order_of_their_events(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        for number in range(50):
+            await hub.order(number)
+        await hub.work()
+        assert hub.world.delivered == [f"order {number}" for number in range(50)]
+
+
+async def test_an_event_that_comes_again_is_not_handled_again(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        await hub.order(1)
+        await hub.work()
+        await hub.order(1)
+        await hub.work()
+        assert hub.world.delivered == ["order 1"]
+
+
+async def test_a_lane_that_fails_holds_back_only_itself(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.refuse = lambda what: TemporaryError("closed") if what == "order 1" else None
+        await hub.order(1, lane="closed")
+        await hub.order(2, lane="closed")
+        await hub.order(3, lane="open")
+        await hub.work()
+        assert (await hub.run(1)).state is RunState.RETRYING
+        assert (await hub.run(2)).state is RunState.READY
+        assert hub.world.delivered == ["order 3"]
+
+
+async def test_a_run_is_retried_when_its_time_has_come_and_then_done(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.refuse = lambda _what: TemporaryError("closed", after=30.0)
+        await hub.order(1)
+        await hub.work()
+        run = await hub.run(1)
+        assert run.due_at == hub.clock.now + 30.0
+        hub.world.refuse = lambda _what: None
+        hub.clock.now += 30.0
+        await hub.work()
+        assert hub.world.delivered == ["order 1"]
+        assert (await hub.run(1)).attempts == 2
+
+
+async def test_a_run_that_never_succeeds_becomes_a_dead_letter_and_is_told_of(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.refuse = lambda _what: TemporaryError("closed for good")
+        await hub.order(1)
+        for _ in range(2):
+            await hub.work()
+            hub.clock.now += 60.0
+        await hub.work()
+        run = await hub.run(1)
+        assert (run.state, run.attempts) == (RunState.DEAD, 3)
+        assert hub.buried == ["closed for good (after 3 attempts)"]
+        assert [one.detail for one in await hub.journal.attempts(run.id)] == [
+            "closed for good",
+            "closed for good",
+            "closed for good (after 3 attempts)",
+        ]
+
+
+async def test_what_can_never_work_is_dead_at_once(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.refuse = lambda _what: PermanentError("no such address")
+        await hub.order(1)
+        await hub.work()
+        assert (await hub.run(1)).state is RunState.DEAD
+        assert (await hub.run(1)).attempts == 1
+
+
+async def test_a_handler_that_raises_anything_else_is_retried(tmp_path):
+    @on(Order)
+    async def stumble(order: Order, do: Do) -> None:
+        """Stumble."""
+        raise KeyError(order.number)
+
+    async with opened(tmp_path, stumble) as hub:
+        await hub.order(1)
+        await hub.work()
+        assert (await hub.run(1)).detail == "KeyError: 1"
+
+
+async def test_a_handler_that_hangs_is_ended_and_retried(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.gate = asyncio.Event()
+        await hub.order(1)
+        await hub.work()
+        assert "took longer than" in (await hub.run(1)).detail
+
+
+async def test_a_skip_says_why(tmp_path):
+    @on(Order)
+    async def decline(order: Order, do: Do) -> Skipped | None:
+        """Decline."""
+        return Skipped("not today")
+
+    async with opened(tmp_path, decline) as hub:
+        await hub.order(1)
+        await hub.work()
+        assert ((await hub.run(1)).state, (await hub.run(1)).detail) == (RunState.SKIPPED, "not today")
+
+
+async def test_steps_that_are_done_are_not_done_again_by_a_later_attempt(tmp_path):
+    answers: list[str] = []
+
+    @on(Order)
+    async def deliver_twice(order: Order, do: Do) -> None:
+        """Deliver two parcels."""
+        answers.append(await do(Deliver(what="first")))
+        await do(Deliver(what="second"))
+
+    async with opened(tmp_path, deliver_twice) as hub:
+        hub.world.refuse = lambda what: TemporaryError("closed") if what == "second" else None
+        await hub.order(1)
+        await hub.work()
+        hub.world.refuse = lambda _what: None
+        hub.clock.now += 60.0
+        await hub.work()
+        assert hub.world.delivered == ["first", "second"]
+        assert answers == ["receipt for first", "receipt for first"]
+
+
+async def test_until_something_was_done_a_retry_looks_at_the_world_anew(tmp_path):
+    seen: list[int] = []
+
+    @on(Order)
+    async def look_and_deliver(order: Order, do: Do) -> None:
+        """Look, deliver, deliver."""
+        seen.append(await do(Look()))
+        await do(Deliver(what="first"))
+        await do(Deliver(what="second"))
+
+    async with opened(tmp_path, look_and_deliver) as hub:
+        for refused in ("first", "second", "nothing"):
+            hub.world.refuse = (
+                lambda what, refused=refused: TemporaryError("closed") if what == refused else None
+            )
+            await hub.order(1)
+            await hub.work()
+            hub.clock.now += 60.0
+        assert seen == [1, 2, 2]
+        assert [step.name for step in await hub.journal.steps((await hub.run(1)).id)] == [
+            "test.look",
+            "test.deliver",
+            "test.deliver",
+        ]
+
+
+async def test_a_handler_that_changes_its_mind_is_parked_with_both_shown(tmp_path):
+    minds = iter(["a bicycle", "a car"])
+
+    @on(Order)
+    async def waver(order: Order, do: Do) -> None:
+        """Waver."""
+        await do(Deliver(what=next(minds)))
+        await do(Deliver(what="second"))
+
+    async with opened(tmp_path, waver) as hub:
+        hub.world.refuse = lambda what: TemporaryError("closed") if what == "second" else None
+        await hub.order(1)
+        await hub.work()
+        hub.clock.now += 60.0
+        await hub.work()
+        run = await hub.run(1)
+        assert run.state is RunState.PARKED
+        assert "a bicycle" in run.detail
+        assert "a car" in run.detail
+        assert hub.world.delivered == ["a bicycle"]
+
+
+async def test_runs_of_a_handler_that_is_gone_are_parked_and_not_lost(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        await hub.order(1)
+    async with opened(tmp_path) as hub:
+        await hub.work()
+        run = await hub.run(1)
+        assert run.state is RunState.PARKED
+        assert "deliver_order" in run.detail
+        await hub.journal.replay(run.id, again=False)
+    async with opened(tmp_path, deliver_order) as hub:
+        await hub.work()
+        assert hub.world.delivered == ["order 1"]
+
+
+async def test_an_event_whose_data_cannot_be_read_is_a_dead_letter_that_names_the_field(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        event = Envelope(
+            id="order-1", source="/test", type="test.ordered", partitionkey="one", data=b'{"lane": 1}'
+        )
+        await hub.see(event)
+        run = await hub.run(1)
+        assert run.state is RunState.DEAD
+        assert "number" in run.detail
+
+
+async def test_two_actions_at_the_same_time_are_refused(tmp_path):
+    @on(Order)
+    async def hurry(order: Order, do: Do) -> None:
+        """Hurry."""
+        await asyncio.gather(do(Deliver(what="left")), do(Deliver(what="right")))
+
+    async with opened(tmp_path, hurry) as hub:
+        await hub.order(1)
+        await hub.work()
+        assert "one action done at a time" in (await hub.run(1)).detail
+
+
+async def test_an_action_that_no_system_performs_is_a_dead_letter_that_says_so(tmp_path):
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Fly(Deliver):
+        name: ClassVar[str] = "test.fly"
+
+    @on(Order)
+    async def fly(order: Order, do: Do) -> None:
+        """Fly."""
+        await do(Fly(what="away"))
+
+    async with opened(tmp_path, fly) as hub:
+        await hub.order(1)
+        await hub.work()
+        assert "test.fly cannot be done" in (await hub.run(1)).detail
+
+
+@on(Order)
+async def await_payment(order: Order, do: Do) -> None:
+    """Deliver once it is paid, or remind."""
+    paid = await do(WaitForEvent(type="test.paid", subject=f"order {order.number}", until=1_000_100.0))
+    await do(Deliver(what="reminder" if paid is None else f"paid with {paid.data}"))
+
+
+def payment(number: int) -> Envelope:
+    return Envelope(
+        id=f"payment-{number}",
+        source="/bank",
+        type="test.paid",
+        partitionkey="bank",
+        subject=f"order {number}",
+        data=b"cash",
+    )
+
+
+async def test_a_run_that_waits_for_an_event_goes_on_with_it(tmp_path):
+    async with opened(tmp_path, await_payment) as hub:
+        await hub.order(1)
+        await hub.work()
+        await hub.see(payment(2))
+        await hub.work()
+        assert hub.world.delivered == []
+        await hub.see(payment(1))
+        await hub.work()
+        assert hub.world.delivered == ["paid with cash"]
+
+
+async def test_a_run_gives_up_waiting_when_the_time_is_up(tmp_path):
+    async with opened(tmp_path, await_payment) as hub:
+        await hub.order(1)
+        await hub.work()
+        hub.clock.now = 1_000_100.0
+        await hub.work()
+        assert hub.world.delivered == ["reminder"]
+
+
+async def test_a_run_sleeps_through_a_restart(tmp_path):
+    @on(Order)
+    async def deliver_later(order: Order, do: Do) -> None:
+        """Deliver later."""
+        await do(WaitUntil(at=1_000_050.0))
+        await do(Deliver(what="late"))
+
+    async with opened(tmp_path, deliver_later) as hub:
+        await hub.order(1)
+        await hub.work()
+    async with opened(tmp_path, deliver_later) as hub:
+        hub.clock.now = 1_000_050.0
+        await hub.work()
+        assert hub.world.delivered == ["late"]
+
+
+async def test_stopping_gives_back_what_is_in_flight_without_counting_it(tmp_path):
+    async with opened(tmp_path, deliver_order) as hub:
+        hub.world.gate = asyncio.Event()
+        await hub.order(1)
+        runner = hub.make_runner()
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(10):
+            while not (await hub.journal.counts())[RunState.RUNNING]:
+                await asyncio.sleep(0)
+        await runner.stop(within_seconds=0)
+        await task
+        run = await hub.run(1)
+        assert (run.state, run.attempts) == (RunState.READY, 0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 7])
+async def test_no_more_lanes_run_at_a_time_than_allowed(tmp_path, concurrency):
+    at_once = most = 0
+
+    @on(Order, lane=lambda order: str(order.number))
+    async def busy(order: Order, do: Do) -> None:
+        """Be busy for some turns of the loop."""
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        at_once -= 1
+
+    async with opened(tmp_path, busy, concurrency=concurrency) as hub:
+        for number in range(30):
+            await hub.order(number)
+        await hub.work()
+        assert most == concurrency
