@@ -1,4 +1,4 @@
-"""The reactions. One file is one reaction; this list is all of them, in the order they are shown."""
+"""The reactions: one file is one reaction, and this list is all of them."""
 
 from handlers.announce_deployment import announce_deployment
 from handlers.bump_image_tag import bump_image_tag

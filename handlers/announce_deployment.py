@@ -20,12 +20,19 @@ from hub.events.trunkline import ImageBumped
 _Seen = PipelineRunStarted | PipelineRunFinished | ImageBumped | ApplicationChanged
 
 
+def _lane(seen: _Seen) -> str:
+    """Keep what is about one service in order, as far as the event's name tells the service."""
+    if isinstance(seen, ApplicationChanged):
+        return seen.application.rpartition("-")[0] or seen.application
+    return seen.service
+
+
 @on(
     PipelineRunStarted,
     PipelineRunFinished,
     ImageBumped,
     ApplicationChanged,
-    lane=lambda seen: seen.service,
+    lane=_lane,
 )
 async def announce_deployment(seen: _Seen, do: Do) -> Skipped | None:
     """Keep one message in the deployments channel for each revision and environment."""
@@ -41,9 +48,7 @@ async def announce_deployment(seen: _Seen, do: Do) -> Skipped | None:
             assert_never(seen)
 
 
-async def _announce_build(
-    seen: PipelineRunStarted | PipelineRunFinished, do: Do
-) -> Skipped | None:
+async def _announce_build(seen: PipelineRunStarted | PipelineRunFinished, do: Do) -> Skipped | None:
     run = await do(ReadPipelineRun(namespace=seen.namespace, run=seen.name, uid=seen.uid))
     environments = do.platform.environments(run.branch)
     if run.state is RunState.GONE or not (run.service and run.revision and environments):
@@ -62,7 +67,9 @@ async def _announce_application(seen: ApplicationChanged, do: Do) -> Skipped | N
     image = await do(
         ReadImage(service=app.service, environment=app.environment, commit=app.revision)
     )
-    revision = image and await do(FindRevision(service=app.service, digest=image.digest))
+    if image is None:
+        return Skipped(f"no image of {app.service} stands in {app.environment}")
+    revision = await do(FindRevision(service=app.service, digest=image.digest))
     if revision is None:
         return Skipped(f"what {seen.application} deploys was not built through here")
     await _announce(do, app.service, app.environment, revision, sighting)
@@ -95,8 +102,7 @@ def _message(deployment: Deployment, channel: str) -> KeepMessage:
         key=deployment.key,
         channel=channel,
         title=(
-            f"{deployment.service} → {deployment.environment}: {stage} "
-            f"({deployment.revision[:7]})"
+            f"{deployment.service} → {deployment.environment}: {stage} ({deployment.revision[:7]})"
         ),
         lines=tuple(
             MessageLine(label=one.stage, text=f"{one.at} {one.detail}".strip(), url=one.url)

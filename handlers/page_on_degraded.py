@@ -1,10 +1,10 @@
-"""A production Application that is degraded or cannot be synced pages; once healthy, it resolves."""
+"""Production that is degraded or cannot be synced pages; once it is healthy, it resolves."""
 
 from hub.actions.argocd import Application, ReadApplication
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, Severity, TriggerIncident
 from hub.dispatch import Do, Skipped, on
 from hub.events.argocd import ApplicationChanged
-from hub.events.types import ARGOCD_SYNC_SUCCEEDED
+from hub.events.types import SYNC_SUCCEEDED
 
 _FAILED = frozenset({"Failed", "Error"})
 
@@ -48,7 +48,7 @@ async def page_on_degraded(event: ApplicationChanged, do: Do) -> Skipped | None:
 def _is_this_deployment(event: ApplicationChanged, app: Application, do: Do) -> bool:
     """Whether the event says that the sync which the cluster shows has succeeded."""
     return (
-        do.event.type == ARGOCD_SYNC_SUCCEEDED
+        do.event.type == SYNC_SUCCEEDED
         and app.phase == "Succeeded"
         and app.started_at == event.started_at
     )

@@ -17,16 +17,15 @@ async def start_pipeline_run(change: Push | PullRequest, do: Do) -> Skipped | No
     reason = _not_built(change, do)
     if reason is not None:
         return Skipped(reason)
-    is_push = isinstance(change, Push)
     await do(
         StartPipelineRun(
             pipeline=do.platform.pipeline,
-            service=service_name(change.repository_name),
+            service=service_name(change.name),
             repository=change.repository,
-            clone_url=change.clone_url,
-            ref=change.ref if is_push else f"refs/pull/{change.number}/head",
-            revision=change.after if is_push else change.head_sha,
-            push_image=is_push,
+            clone_url=do.platform.clone_url(change.repository),
+            ref=change.ref,
+            revision=change.after if isinstance(change, Push) else change.head_sha,
+            push_image=isinstance(change, Push),
         )
     )
     return None
@@ -40,7 +39,7 @@ def _not_built(change: Push | PullRequest, do: Do) -> str | None:
             return f"{change.ref} is not a branch"
         case Push(branch=branch) if not do.platform.environments(branch or ""):
             return f"branch {branch} is not among platform.branches"
-        case PullRequest(from_fork=True):
+        case PullRequest(fork=True):
             return "it comes from a fork"
         case _:
             return None

@@ -105,6 +105,11 @@ class PlatformSettings(Branch):
 
     repositories: tuple[str, ...] = ()
     """Patterns of `owner/name` that are built, for example `company/*`. Empty builds nothing."""
+    clone_url: str = Field(
+        default="https://github.com/{repository}.git",
+        pattern=r"^(https?|file)://[^@\s]*\{repository\}[^\s{}]*$",
+    )
+    """Where the pipeline clones from; `{repository}` is `owner/name`."""
     pipeline: str = "microservice-ci"
     branches: dict[str, tuple[str, ...]] = {"main": ("dev", "staging"), "develop": ("dev",)}
     """The branches that are built, and the environments that their images are bumped in."""

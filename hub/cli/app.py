@@ -1,5 +1,7 @@
-"""The commands and their options. What a command needs is imported when it is called, so that
-`trunkline --help` and a mistyped option cost nothing.
+"""The commands and their options.
+
+What a command needs is imported when it is called, so that `trunkline --help` and a mistyped option
+cost nothing.
 """
 
 import asyncio
@@ -74,7 +76,9 @@ def send(
     delivery: Annotated[
         str | None, typer.Option(help="The delivery id; a fresh one by default.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Where to, if not the hub of the settings.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where to, if not the hub of the settings.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,7 +142,7 @@ def runs(
 
 @app.command("dead-letters")
 def dead_letters(*, limit: Limit = 100, config: Config = None, as_json: AsJson = False) -> None:
-    """List what needs somebody: runs that are dead or parked, with the command that replays them."""
+    """List the runs that are dead or parked, each with the command that replays it."""
     from hub.cli.look import dead_letters as run
 
     asyncio.run(run(config, limit=limit, as_json=as_json))

@@ -40,7 +40,12 @@ def _say_events(records: Sequence[Record], *, as_json: bool, heads: bool) -> Non
             say_json(event_json(record))
         return
     rows = [
-        (when(record.received_at), record.envelope.type, record.envelope.partitionkey, record.envelope.id)
+        (
+            when(record.received_at),
+            record.envelope.type,
+            record.envelope.partitionkey,
+            record.envelope.id,
+        )
         for record in records
     ]
     if heads:
@@ -102,7 +107,9 @@ def _verified(hubkey: str | None) -> str:
 
 def _say_handler(handler: HandlerStory) -> None:
     if handler.story is None:
-        verdict = handler.reason or "no run yet: the router has not come to it, or it was added later"
+        verdict = (
+            handler.reason or "no run yet: the router has not come to it, or it was added later"
+        )
         say(f"  - {handler.handler}: {verdict}")
         return
     run = handler.story.run

@@ -54,9 +54,7 @@ async def _rehearse(
     platform: Platform = platform_of(place.settings)
     async with reading_performers(place.settings) as readers:
         for one in wanted:
-            rehearsal = await rehearse(
-                one, record.envelope, platform=platform, readers=readers
-            )
+            rehearsal = await rehearse(one, record.envelope, platform=platform, readers=readers)
             _say_rehearsal(rehearsal, as_json=as_json)
 
 

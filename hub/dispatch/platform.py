@@ -1,5 +1,6 @@
 """What this platform's owners have agreed on, as handlers see it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,12 +12,15 @@ _BRANCHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"main": ("dev", "staging"), "develop": ("dev",)}
 )
 
+_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]/[A-Za-z0-9_.-]*[A-Za-z0-9_-]", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """The agreements. A test makes one with just what it is about."""
 
     repositories: tuple[str, ...] = ("*",)
+    clone_url_pattern: str = "https://github.com/{repository}.git"
     pipeline: str = "microservice-ci"
     branches: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _BRANCHES)
     production: str = "production"
@@ -30,6 +34,7 @@ class Platform:
         """Take the agreements from the settings."""
         return cls(
             repositories=settings.repositories,
+            clone_url_pattern=settings.clone_url,
             pipeline=settings.pipeline,
             branches=MappingProxyType(dict(settings.branches)),
             production=settings.production,
@@ -40,8 +45,14 @@ class Platform:
         )
 
     def builds(self, repository: str) -> bool:
-        """Whether this repository (`owner/name`) is one that is built."""
-        return any(fnmatchcase(repository, pattern) for pattern in self.repositories)
+        """Whether this repository is one that is built: a well-formed `owner/name`, and listed."""
+        return _REPOSITORY.fullmatch(repository) is not None and any(
+            fnmatchcase(repository, pattern) for pattern in self.repositories
+        )
+
+    def clone_url(self, repository: str) -> str:
+        """Return where a repository is cloned from: what an event says of that is not asked."""
+        return self.clone_url_pattern.format(repository=repository)
 
     def environments(self, branch: str) -> tuple[str, ...]:
         """Return the environments that a branch's builds go to; none where it is not built."""

@@ -1,0 +1,47 @@
+"""What the hub itself says, both ways: a handler emits `view.to_json()`, another reads the view."""
+
+from typing import ClassVar
+
+from hub.events.types import IMAGE_BUMPED, RUN_DEAD_LETTERED
+from hub.events.view import View
+
+
+class HubView(View):
+    """An event of the hub's own."""
+
+    def to_json(self) -> str:
+        """Write it as the data of its event."""
+        return self.model_dump_json()
+
+
+class ImageBumped(HubView):
+    """A build's image was written into an environment of the gitops repository."""
+
+    types: ClassVar[tuple[str, ...]] = (IMAGE_BUMPED,)
+
+    service: str
+    environment: str
+    repository: str
+    """The source repository, `owner/name`."""
+    revision: str
+    """The source commit that was built."""
+    digest: str
+    """`sha256:` and 64 hexadecimal digits."""
+    tag: str
+    commit: str
+    """The gitops commit."""
+    bumped_at: str
+    """RFC 3339, UTC."""
+
+
+class RunDeadLettered(HubView):
+    """A handler's run for an event has failed for good."""
+
+    types: ClassVar[tuple[str, ...]] = (RUN_DEAD_LETTERED,)
+
+    handler: str
+    event_id: str
+    event_source: str
+    event_type: str
+    error: str
+    attempts: int

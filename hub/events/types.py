@@ -1,0 +1,56 @@
+"""Every event type that the hub itself names, and what it means.
+
+Senders have many more (each kind of delivery that GitHub knows becomes `com.github.<event>`, with
+`.<action>` behind it where there is one); they are kept on the log under the same rule.
+"""
+
+from typing import Final
+
+GITHUB: Final = "com.github."
+"""What GitHub says, named as in the CloudEvents adapter for GitHub:
+https://github.com/cloudevents/spec/blob/main/cloudevents/adapters/github.md."""
+
+PUSH: Final = "com.github.push"
+"""Commits, a new branch or tag, or a deletion of one."""
+PULL_REQUEST_OPENED: Final = "com.github.pull_request.opened"
+PULL_REQUEST_REOPENED: Final = "com.github.pull_request.reopened"
+PULL_REQUEST_SYNCHRONIZE: Final = "com.github.pull_request.synchronize"
+"""The head of a pull request has moved."""
+
+TEKTON: Final = "dev.tekton.event."
+"""What Tekton says of its runs: https://tekton.dev/docs/pipelines/events/."""
+
+PIPELINE_RUN_STARTED: Final = "dev.tekton.event.pipelinerun.started.v1"
+PIPELINE_RUN_RUNNING: Final = "dev.tekton.event.pipelinerun.running.v1"
+PIPELINE_RUN_SUCCESSFUL: Final = "dev.tekton.event.pipelinerun.successful.v1"
+PIPELINE_RUN_FAILED: Final = "dev.tekton.event.pipelinerun.failed.v1"
+"""Failed, cancelled or timed out: the `Succeeded` condition's reason says which."""
+
+APPLICATION: Final = "io.argoproj.argocd.application."
+"""What our notification templates say of an Argo CD Application (`argocd/notifications/`)."""
+
+APPLICATION_CREATED: Final = "io.argoproj.argocd.application.created.v1"
+APPLICATION_DEPLOYED: Final = "io.argoproj.argocd.application.deployed.v1"
+"""An operation has succeeded and the Application is healthy after it."""
+
+SYNC_RUNNING: Final = "io.argoproj.argocd.application.sync-running.v1"
+SYNC_SUCCEEDED: Final = "io.argoproj.argocd.application.sync-succeeded.v1"
+SYNC_FAILED: Final = "io.argoproj.argocd.application.sync-failed.v1"
+"""The operation ended in `Failed` (the cluster refused) or `Error` (Argo CD could not try)."""
+SYNC_TERMINATING: Final = "io.argoproj.argocd.application.sync-terminating.v1"
+"""Somebody stops a running operation."""
+
+HEALTH_HEALTHY: Final = "io.argoproj.argocd.application.health-healthy.v1"
+HEALTH_PROGRESSING: Final = "io.argoproj.argocd.application.health-progressing.v1"
+HEALTH_DEGRADED: Final = "io.argoproj.argocd.application.health-degraded.v1"
+HEALTH_SUSPENDED: Final = "io.argoproj.argocd.application.health-suspended.v1"
+HEALTH_MISSING: Final = "io.argoproj.argocd.application.health-missing.v1"
+HEALTH_UNKNOWN: Final = "io.argoproj.argocd.application.health-unknown.v1"
+
+HUB: Final = "dev.trunkline."
+"""What the hub says. Nobody else may."""
+
+IMAGE_BUMPED: Final = "dev.trunkline.image.bumped.v1"
+"""A build's image stands in an environment of the gitops repository."""
+RUN_DEAD_LETTERED: Final = "dev.trunkline.run.dead-lettered.v1"
+"""A handler has given up on an event; it stays so until somebody replays it."""
