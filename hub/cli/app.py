@@ -86,7 +86,17 @@ def send(
     from hub.cli.send import send as run
 
     raise typer.Exit(
-        asyncio.run(run(source, event, payload, delivery, url, config, as_json=as_json))
+        asyncio.run(
+            run(
+                source,
+                event,
+                payload=payload,
+                delivery=delivery,
+                url=url,
+                config=config,
+                as_json=as_json,
+            )
+        )
     )
 
 

@@ -9,7 +9,7 @@ from hub.cli.output import Exit, complain, say, say_json
 from hub.cli.places import Desk, desk
 from hub.dispatch.attempt import outcome_name
 from hub.dispatch.handler import Handler
-from hub.dispatch.outcome import Dead, Skipped
+from hub.dispatch.outcome import Dead, Outcome, Skipped
 from hub.dispatch.platform import Platform
 from hub.dispatch.rehearsal import Rehearsal, rehearse
 from hub.dispatch.routing import Wanted, decide
@@ -61,10 +61,7 @@ async def _rehearse(
 def _say_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
     actions = [(action.name, encode_action(action)) for action in rehearsal.actions]
     outcome = outcome_name(rehearsal.outcome)
-    said = ""
-    match rehearsal.outcome:
-        case Skipped(said) | Dead(said):
-            pass
+    said = _detail(rehearsal.outcome)
     if as_json:
         say_json(
             {
@@ -78,6 +75,14 @@ def _say_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
     say(f"{rehearsal.handler} would be {outcome}{f': {said}' if said else ''}")
     for name, action in actions:
         say(f"    {name} {action}")
+
+
+def _detail(outcome: Outcome) -> str:
+    match outcome:
+        case Skipped(said) | Dead(said):
+            return said
+        case _:
+            return ""
 
 
 async def _run_again(

@@ -10,6 +10,7 @@ import structlog
 from hub.actions.action import Performers
 from hub.dispatch.handler import Handler
 from hub.dispatch.live import Interrupted, LiveDo
+from hub.dispatch.metrics import DispatchMetrics
 from hub.dispatch.outcome import Dead, Done, Outcome, Parked, Retry, Skipped
 from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
@@ -31,6 +32,7 @@ class Attempts:
     timeout_seconds: float
     clock: Callable[[], float]
     chance: random.Random
+    metrics: DispatchMetrics
 
     async def make(self, claim: Claim) -> Outcome:
         """Call the handler, and say how it ended. Raises ClaimLost where another took over."""
@@ -50,6 +52,7 @@ class Attempts:
             journal=self.journal,
             performers=self.performers,
             clock=self.clock,
+            metrics=self.metrics,
         )
         try:
             async with asyncio.timeout(self.timeout_seconds):

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hub.actions.action import Action, Call, Performers, decode_result, encode_action, encode_result
 from hub.actions.wait import WaitForEvent, WaitUntil
+from hub.dispatch.metrics import DispatchMetrics
 from hub.dispatch.outcome import Outcome, Parked, Waiting
 from hub.dispatch.performing import perform
 from hub.dispatch.platform import Platform
@@ -41,12 +42,14 @@ class LiveDo:
         journal: Journal,
         performers: Performers,
         clock: Callable[[], float],
+        metrics: DispatchMetrics,
     ) -> None:
         self._claim = claim
         self._platform = platform
         self._journal = journal
         self._performers = performers
         self._clock = clock
+        self._metrics = metrics
         self._done = {step.number: step for step in claim.steps}
         self._unnoted: list[Step] = []
         self._number = 0
@@ -79,8 +82,7 @@ class LiveDo:
         started_at = self._clock()
         if isinstance(action, WaitForEvent | WaitUntil):
             self._hold_on(action)
-        performers = _WAITED if type(action) in _WAITED else self._performers
-        result: R = await perform(performers, action, self._call())
+        result = await self._perform(action, started_at)
         self._unnoted.append(
             Step(
                 number=self._number,
@@ -93,6 +95,18 @@ class LiveDo:
         )
         if not action.reads:
             await self.note()
+        return result
+
+    async def _perform(self, action: Action[R], started_at: float) -> R:
+        performers = _WAITED if type(action) in _WAITED else self._performers
+        outcome = "failed"
+        try:
+            result: R = await perform(performers, action, self._call())
+            outcome = "done"
+        finally:
+            self._metrics.step_ended(
+                action=action.name, outcome=outcome, seconds=self._clock() - started_at
+            )
         return result
 
     async def note(self) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from hub.actions.action import encode_result
 from hub.actions.wait import AwaitedEvent, WaitForEvent
-from hub.bus.interface import Bus, Record, Subscription
+from hub.bus.interface import Record, Subscription
 from hub.dispatch.handler import Handler
 from hub.dispatch.routing import Unreadable, Wanted, decide
 from hub.errors import StorageError
@@ -30,23 +30,21 @@ _log = structlog.get_logger()
 class Router:
     """Writes runs. What it has not committed it reads again; planning twice makes one run."""
 
-    def __init__(self, *, bus: Bus, journal: Journal, handlers: Sequence[Handler]) -> None:
-        self._bus = bus
+    def __init__(self, *, journal: Journal, handlers: Sequence[Handler]) -> None:
         self._journal = journal
         self._handlers = handlers
         types = {one for handler in handlers for view in handler.views for one in view.types}
         self._types = frozenset(types)
 
-    async def run(self) -> None:
-        """Route until cancelled."""
-        async with self._bus.subscribe(GROUP) as subscription:
-            while True:
-                try:
-                    records = await subscription.poll(BATCH)
-                except StorageError as error:
-                    await self._pause(error)
-                    continue
-                await self._route_surely(subscription, records)
+    async def run(self, subscription: Subscription) -> None:
+        """Route what the subscription brings, until cancelled."""
+        while True:
+            try:
+                records = await subscription.poll(BATCH)
+            except StorageError as error:
+                await self._pause(error)
+                continue
+            await self._route_surely(subscription, records)
 
     async def _route_surely(self, subscription: Subscription, records: Sequence[Record]) -> None:
         while True:

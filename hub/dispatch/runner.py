@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, suppress
-from typing import Protocol
 
 import structlog
 
@@ -19,14 +18,6 @@ STORAGE_PAUSE_SECONDS = 1.0
 """Before trying a full or broken disk again."""
 
 _log = structlog.get_logger()
-
-
-class DispatchMetrics(Protocol):
-    """What is counted."""
-
-    def run_ended(self, *, handler: str, outcome: str, seconds: float) -> None:
-        """An attempt has ended."""
-        ...
 
 
 Bury = Callable[[Claim, str], Awaitable[None]]
@@ -47,7 +38,6 @@ class Runner:
         worker: str,
         bury: Bury,
         running: Running,
-        metrics: DispatchMetrics,
     ) -> None:
         self._attempts = attempts
         self._journal = attempts.journal
@@ -55,7 +45,7 @@ class Runner:
         self._worker = worker
         self._bury = bury
         self._running = running
-        self._metrics = metrics
+        self._metrics = attempts.metrics
         self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._slot_freed = asyncio.Event()
         self._stopping = asyncio.Event()

@@ -104,6 +104,9 @@ class Counted:
         assert seconds >= 0
         self.outcomes.append((handler, outcome))
 
+    def step_ended(self, *, action: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+
 
 @dataclass(slots=True)
 class Hub:
@@ -164,18 +167,18 @@ async def opened(folder: Path, *handlers: Handler, concurrency: int = 10) -> Asy
                 timeout_seconds=5.0,
                 clock=clock,
                 chance=random.Random(1),
+                metrics=counted,
             ),
             concurrency=concurrency,
             worker="test",
             bury=bury,
             running=lambda _handler: nullcontext(),
-            metrics=counted,
         )
 
     try:
         yield Hub(
             journal=journal,
-            router=Router(bus=None, journal=journal, handlers=handlers),  # type: ignore[arg-type]
+            router=Router(journal=journal, handlers=handlers),
             world=world,
             clock=clock,
             counted=counted,
@@ -291,7 +294,10 @@ async def test_a_skip_says_why(tmp_path):
     async with opened(tmp_path, decline) as hub:
         await hub.order(1)
         await hub.work()
-        assert ((await hub.run(1)).state, (await hub.run(1)).detail) == (RunState.SKIPPED, "not today")
+        assert ((await hub.run(1)).state, (await hub.run(1)).detail) == (
+            RunState.SKIPPED,
+            "not today",
+        )
 
 
 async def test_steps_that_are_done_are_not_done_again_by_a_later_attempt(tmp_path):
@@ -326,8 +332,8 @@ async def test_until_something_was_done_a_retry_looks_at_the_world_anew(tmp_path
 
     async with opened(tmp_path, look_and_deliver) as hub:
         for refused in ("first", "second", "nothing"):
-            hub.world.refuse = (
-                lambda what, refused=refused: TemporaryError("closed") if what == refused else None
+            hub.world.refuse = lambda what, refused=refused: (
+                TemporaryError("closed") if what == refused else None
             )
             await hub.order(1)
             await hub.work()
@@ -379,7 +385,11 @@ async def test_runs_of_a_handler_that_is_gone_are_parked_and_not_lost(tmp_path):
 async def test_an_event_whose_data_cannot_be_read_is_a_dead_letter_that_names_the_field(tmp_path):
     async with opened(tmp_path, deliver_order) as hub:
         event = Envelope(
-            id="order-1", source="/test", type="test.ordered", partitionkey="one", data=b'{"lane": 1}'
+            id="order-1",
+            source="/test",
+            type="test.ordered",
+            partitionkey="one",
+            data=b'{"lane": 1}',
         )
         await hub.see(event)
         run = await hub.run(1)
@@ -418,7 +428,9 @@ async def test_an_action_that_no_system_performs_is_a_dead_letter_that_says_so(t
 @on(Order)
 async def await_payment(order: Order, do: Do) -> None:
     """Deliver once it is paid, or remind."""
-    paid = await do(WaitForEvent(type="test.paid", subject=f"order {order.number}", until=1_000_100.0))
+    paid = await do(
+        WaitForEvent(type="test.paid", subject=f"order {order.number}", until=1_000_100.0)
+    )
     await do(Deliver(what="reminder" if paid is None else f"paid with {paid.data}"))
 
 

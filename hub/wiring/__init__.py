@@ -1,0 +1,15 @@
+"""The one place that builds objects and passes them to each other. It decides nothing."""
+
+from hub.wiring.clock import wall_clock
+from hub.wiring.hub import Hub
+from hub.wiring.installed import installed_handlers, platform_of
+from hub.wiring.outside import open_secrets, reading_performers
+
+__all__ = [
+    "Hub",
+    "installed_handlers",
+    "open_secrets",
+    "platform_of",
+    "reading_performers",
+    "wall_clock",
+]

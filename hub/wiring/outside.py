@@ -1,0 +1,155 @@
+"""The clients of the outside systems that the settings name, and which action each performs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.actions.action import Performers
+from hub.actions.argocd import ReadApplication
+from hub.actions.github import SetCommitStatus
+from hub.actions.gitops import BumpImage, ReadImage
+from hub.actions.hub import FindRevision
+from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
+from hub.actions.slack import KeepMessage, ReplyInThread
+from hub.actions.tekton import ReadPipelineRun, StartPipelineRun
+from hub.bus.sqlite import SqliteBus
+from hub.clients.argocd import ArgoCD
+from hub.clients.github import GitHub
+from hub.clients.gitops import Gitops
+from hub.clients.http import Http
+from hub.clients.kubernetes import Kubernetes
+from hub.clients.pagerduty import PagerDuty
+from hub.clients.slack import Slack
+from hub.clients.tekton import Tekton
+from hub.configuration import sqlite_path
+from hub.dispatch.own_actions import OwnActions
+from hub.errors import SettingsError
+from hub.journal.interface import Records
+from hub.journal.records import SqliteRecords
+from hub.receiver.doors import open_doors
+from hub.secrets import SecretPlace
+from hub.settings import GitHubSettings, KubernetesSettings, Secret, Settings
+from hub.sqlite import Database
+from hub.wiring.clock import wall_clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """The credentials for outside systems; None where the settings name none."""
+
+    kubernetes: SecretPlace | None
+    gitops: SecretPlace | None
+    github: SecretPlace | None
+    slack: SecretPlace | None
+    pagerduty: SecretPlace | None
+
+
+def open_secrets(settings: Settings) -> Secrets:
+    """Read every secret once. Raises SettingsError with all that cannot be read."""
+    problems: list[str] = []
+
+    def place(secret: Secret | None, name: str) -> SecretPlace | None:
+        if secret is None:
+            return None
+        try:
+            return SecretPlace(secret, name=name)
+        except SettingsError as error:
+            problems.extend(error.problems)
+            return None
+
+    secrets = Secrets(
+        kubernetes=place(
+            settings.kubernetes.token if settings.kubernetes else None, "kubernetes.token"
+        ),
+        gitops=place(settings.gitops.token if settings.gitops else None, "gitops.token"),
+        github=place(settings.github.token if settings.github else None, "github.token"),
+        slack=place(settings.slack.token if settings.slack else None, "slack.token"),
+        pagerduty=place(
+            settings.pagerduty.routing_key if settings.pagerduty else None, "pagerduty.routing_key"
+        ),
+    )
+    try:
+        open_doors(settings.receiver)
+    except SettingsError as error:
+        problems.extend(error.problems)
+    if problems:
+        raise SettingsError(problems)
+    return secrets
+
+
+def _link_hosts(settings: Settings) -> tuple[str, ...]:
+    urls = (settings.platform.run_url, settings.platform.application_url)
+    return tuple(urlsplit(url).hostname or "" for url in urls if url)
+
+
+@asynccontextmanager
+async def outside(
+    settings: Settings, secrets: Secrets, records: Records
+) -> AsyncIterator[dict[Any, Any]]:
+    """Open the clients that the settings name, and yield which action is performed by which."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(Http())
+        performers: dict[Any, Any] = {}
+        github = GitHub(
+            settings=settings.github or GitHubSettings(), http=http, token=secrets.github
+        )
+        if settings.github:
+            performers[SetCommitStatus] = github.set_status
+        if settings.kubernetes:
+            performers |= _cluster(settings.kubernetes, secrets, http)
+        if settings.gitops:
+            gitops = Gitops(
+                settings=settings.gitops, order=github, state=settings.state, token=secrets.gitops
+            )
+            stack.push_async_callback(gitops.close)
+            performers |= {BumpImage: gitops.bump, ReadImage: gitops.read}
+        if settings.slack and secrets.slack:
+            slack = Slack(
+                settings=settings.slack,
+                http=http,
+                token=secrets.slack,
+                records=records,
+                link_hosts=_link_hosts(settings),
+            )
+            performers |= {KeepMessage: slack.keep, ReplyInThread: slack.reply}
+        if settings.pagerduty and secrets.pagerduty:
+            pagerduty = PagerDuty(
+                settings=settings.pagerduty, http=http, routing_key=secrets.pagerduty
+            )
+            performers |= {
+                TriggerIncident: pagerduty.trigger,
+                ResolveIncident: pagerduty.resolve,
+                SendChangeEvent: pagerduty.change,
+            }
+        yield performers
+
+
+def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict[Any, Any]:
+    kubernetes = Kubernetes(settings=settings, http=http, token=secrets.kubernetes)
+    tekton = Tekton(settings=settings, kubernetes=kubernetes)
+    return {
+        StartPipelineRun: tekton.start,
+        ReadPipelineRun: tekton.read,
+        ReadApplication: ArgoCD(kubernetes).read,
+    }
+
+
+@asynccontextmanager
+async def reading_performers(settings: Settings) -> AsyncIterator[Performers]:
+    """Open what a dry run looks at the world with: only the actions that read."""
+    file = await Database.visit(sqlite_path(settings.journal))
+    try:
+        records = SqliteRecords(store=file)
+        own = OwnActions(
+            bus=SqliteBus(store=file),
+            records=records,
+            instance=settings.instance,
+            clock=wall_clock,
+        )
+        async with outside(settings, open_secrets(settings), records) as performers:
+            everything = {**performers, FindRevision: own.find_revision}
+            yield {action: do for action, do in everything.items() if action.reads}
+    finally:
+        await file.close()
