@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 
 from hub.cli.places import settings_of
+from hub.telemetry.logging import configure
 from hub.wiring import Hub
 
 
@@ -18,5 +20,7 @@ async def _serve(config: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop.set)
-    async with Hub(settings_of(config)) as hub:
+    settings = settings_of(config)
+    configure(settings.log_level, sys.stderr.buffer)
+    async with Hub(settings) as hub:
         await hub.serve_until(stop)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from hub.actions.action import Action, Call, Performers, decode_result, encode_action, encode_result
 from hub.actions.wait import WaitForEvent, WaitUntil
 from hub.dispatch.metrics import DispatchMetrics
-from hub.dispatch.outcome import Outcome, Parked, Waiting
+from hub.dispatch.outcome import Outcome, Parked, Skipped, Waiting
 from hub.dispatch.performing import perform
 from hub.dispatch.platform import Platform
 from hub.errors import PermanentError
@@ -99,6 +99,9 @@ class LiveDo:
 
     async def _perform(self, action: Action[R], started_at: float) -> R:
         performers = _WAITED if type(action) in _WAITED else self._performers
+        if type(action) not in performers:
+            reason = f"{action.name} is left out: the settings name no system for it"
+            raise Interrupted(Skipped(reason))
         outcome = "failed"
         try:
             result: R = await perform(performers, action, self._call())

@@ -4,21 +4,16 @@ import asyncio
 from typing import TypeVar
 
 from hub.actions.action import Action, Call, Performers
-from hub.errors import PermanentError, TemporaryError
+from hub.errors import TemporaryError
 
 R = TypeVar("R")
 
 
 async def perform(performers: Performers, action: Action[R], call: Call) -> R:
     """Perform an action. Raises TemporaryError where it takes longer than it may."""
-    performer = performers.get(type(action))
-    if performer is None:
-        raise PermanentError(
-            f"{action.name} cannot be done: the settings name no system that performs it"
-        )
     try:
         async with asyncio.timeout(action.timeout_seconds):
-            result: R = await performer(action, call)
+            result: R = await performers[type(action)](action, call)
     except TimeoutError as error:
         raise TemporaryError(
             f"{action.name} took longer than {action.timeout_seconds:g} seconds"

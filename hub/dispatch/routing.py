@@ -45,8 +45,7 @@ def _decide(
 ) -> Decision:
     view = handler.view_of(envelope.type)
     if view is None:
-        types = ", ".join(one for each in handler.views for one in each.types)
-        return NotWanted(f"it is for {types}")
+        return NotWanted("it is for other types of events")
     if view not in readings:
         readings[view] = _read(view, envelope)
     reading = readings[view]

@@ -409,7 +409,7 @@ async def test_two_actions_at_the_same_time_are_refused(tmp_path):
         assert "one action done at a time" in (await hub.run(1)).detail
 
 
-async def test_an_action_that_no_system_performs_is_a_dead_letter_that_says_so(tmp_path):
+async def test_an_action_for_a_system_that_is_not_set_up_is_skipped_and_says_so(tmp_path):
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Fly(Deliver):
         name: ClassVar[str] = "test.fly"
@@ -422,7 +422,9 @@ async def test_an_action_that_no_system_performs_is_a_dead_letter_that_says_so(t
     async with opened(tmp_path, fly) as hub:
         await hub.order(1)
         await hub.work()
-        assert "test.fly cannot be done" in (await hub.run(1)).detail
+        run = await hub.run(1)
+        assert run.state is RunState.SKIPPED
+        assert run.detail == "test.fly is left out: the settings name no system for it"
 
 
 @on(Order)
