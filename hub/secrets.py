@@ -1,20 +1,25 @@
 """Secrets, and the rings of keys that open a door. Read from files and variables, never shown.
 
 A mounted secret is swapped under a running process, so a file is looked at again once a second; a
-swap that cannot be read leaves the last good value in place.
+swap that cannot be used leaves the last good value in place, and the log says so once.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from hub.errors import SettingsError
 from hub.settings import Key, Secret
 
 MIN_KEY_BYTES = 24
 """The least that Standard Webhooks asks of a key; a shorter one can be guessed."""
+
+MAX_SECRET_BYTES = 65_536
+"""Far more than any key or certificate: a device or a log named by mistake is not read whole."""
 
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -37,60 +42,135 @@ class SecretText:
     __str__ = __repr__
 
 
+Learn = Callable[[SecretText], None]
+"""Is told of every value that a secret takes, such as what has to keep it out of the log."""
+
+Misfit = Callable[[SecretText], str | None]
+"""Says what makes a value useless where it is wanted, if anything; never with the value in it."""
+
+
+def too_short(key: SecretText) -> str | None:
+    """Say so of a key that can be guessed."""
+    if len(key.expose().encode()) < MIN_KEY_BYTES:
+        return f"holds less than {MIN_KEY_BYTES} bytes"
+    return None
+
+
+def _learn_nothing(_secret: SecretText) -> None:
+    """Leave it."""
+
+
+def _fits(_secret: SecretText) -> None:
+    """Find nothing wrong."""
+
+
 class SecretPlace:
     """A secret where it is kept, with its present value."""
 
-    def __init__(self, place: Secret, *, name: str) -> None:
+    def __init__(
+        self,
+        place: Secret,
+        *,
+        name: str,
+        misfit: Misfit = _fits,
+        environment: Mapping[str, str] = os.environ,
+        learn: Learn = _learn_nothing,
+    ) -> None:
         """Read it. Raises SettingsError naming `name` and the place, never the value."""
         self._place = place
         self._name = name
+        self._misfit = misfit
+        self._learn = learn
         self._looked_at = float("-inf")
-        self._stamp: tuple[int, int, int] | None = None
-        self._text = self._load()
+        self._stamp: _Stamp | None = None
+        self._text = (
+            self._from_variable(environment.get(place.variable or "", ""))
+            if place.file is None
+            else self._from_file(place.file)
+        )
 
     def read(self, now: float) -> SecretText:
         """Return the present value; `now` is a monotonic time in seconds."""
         if self._place.file is not None and now - self._looked_at >= _LOOK_AGAIN_SECONDS:
             self._looked_at = now
-            if _stamp(self._place.file) != self._stamp:
-                self._reload()
+            self._look_again(self._place.file)
         return self._text
 
-    def _reload(self) -> None:
-        try:
-            self._text = self._load()
-        except SettingsError:
-            # A swap in progress: the last good value serves until the file is whole again.
-            return
-
-    def _load(self) -> SecretText:
+    def read_again(self) -> SecretText:
+        """Return the value after a look at the file now: the other side refused the last one."""
         if self._place.file is not None:
-            return self._load_file(self._place.file)
-        variable = self._place.variable or ""
-        value = os.environ.get(variable, "").strip()
-        if not value:
-            raise SettingsError([f"{self._name}: the variable {variable} is not set"])
-        return SecretText(value)
+            self._look_again(self._place.file)
+        return self._text
 
-    def _load_file(self, file: Path) -> SecretText:
-        stamp = _stamp(file)
+    @property
+    def where(self) -> str:
+        """What it is called and where it is kept, for people who have to change it."""
+        if self._place.file is not None:
+            return f"{self._name} (file {self._place.file})"
+        return f"{self._name} (variable {self._place.variable})"
+
+    def _look_again(self, file: Path) -> None:
+        if _stamp(file) == self._stamp:
+            return
         try:
-            value = file.read_text("utf-8").strip()
+            self._text = self._from_file(file)
+        except SettingsError as error:
+            # A swap in progress, or a bad one: the last good value serves until the file changes.
+            structlog.get_logger().warning("secret_swap_refused", problem=str(error))
+
+    def _from_variable(self, value: str) -> SecretText:
+        if not value.strip():
+            raise self._mistake("is not set")
+        return self._accepted(value.strip())
+
+    def _from_file(self, file: Path) -> SecretText:
+        # Taken before the read, so that a change during it is seen at the next look.
+        self._stamp = _stamp(file)
+        try:
+            with file.open("rb") as stream:
+                value = stream.read(MAX_SECRET_BYTES + 1)
+            text = value.decode().strip()
         except (OSError, UnicodeDecodeError) as error:
-            problem = f"{self._name}: the file {file} cannot be read ({type(error).__name__})"
-            raise SettingsError([problem]) from error
-        if not value:
-            raise SettingsError([f"{self._name}: the file {file} is empty"])
-        self._stamp = stamp
-        return SecretText(value)
+            raise self._mistake(f"cannot be read ({type(error).__name__})") from error
+        if len(value) > MAX_SECRET_BYTES:
+            raise self._mistake(f"is longer than {MAX_SECRET_BYTES} bytes")
+        if not text:
+            raise self._mistake("is empty")
+        return self._accepted(text)
+
+    def _accepted(self, value: str) -> SecretText:
+        if not _is_utf_8(value):
+            raise self._mistake("is not UTF-8")
+        secret = SecretText(value)
+        self._learn(secret)
+        if (problem := self._misfit(secret)) is not None:
+            raise self._mistake(problem)
+        return secret
+
+    def _mistake(self, problem: str) -> SettingsError:
+        return SettingsError([f"{self.where} {problem}"])
 
 
-def _stamp(file: Path) -> tuple[int, int, int] | None:
+def _is_utf_8(text: str) -> bool:
+    """Say whether a variable was: what is not comes with its octets as half surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_Stamp = tuple[int, int, int]
+
+
+def _stamp(file: Path) -> _Stamp | None:
     try:
         status = file.stat()
     except OSError:
         return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
+    # The change time also moves when only the permissions are mended; the modification time can be
+    # set back by whoever writes the file.
+    return (status.st_ctime_ns, status.st_size, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +189,32 @@ class RingKey:
 class KeyRing:
     """The keys of one door. Several may be good at once, so that senders can move over."""
 
-    def __init__(self, keys: Sequence[Key], *, name: str) -> None:
-        """Read all keys. Raises SettingsError with every problem, a short key among them."""
-        self._name = name
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        *,
+        name: str,
+        misfit: Misfit = _fits,
+        environment: Mapping[str, str] = os.environ,
+        learn: Learn = _learn_nothing,
+    ) -> None:
+        """Read all keys. Raises SettingsError with every problem: a short key, an id twice."""
         self._keys: list[tuple[Key, SecretPlace]] = []
         problems = []
+        ids: set[str] = set()
         for key in keys:
+            if key.id in ids:
+                problems.append(f"{name} key {key.id}: the id is taken by another key of this ring")
+            ids.add(key.id)
             try:
-                self._keys.append((key, self._place(key)))
+                place = SecretPlace(
+                    key.secret,
+                    name=f"{name} key {key.id}",
+                    misfit=lambda secret: too_short(secret) or misfit(secret),
+                    environment=environment,
+                    learn=learn,
+                )
+                self._keys.append((key, place))
             except SettingsError as error:
                 problems.extend(error.problems)
         if problems:
@@ -133,17 +231,13 @@ class KeyRing:
             if _is_good(key, wall)
         )
 
-    def _place(self, key: Key) -> SecretPlace:
-        name = f"{self._name} key {key.id}"
-        place = SecretPlace(key.secret, name=name)
-        if len(place.read(0.0).expose().encode()) < MIN_KEY_BYTES:
-            raise SettingsError([f"{name}: shorter than {MIN_KEY_BYTES} bytes"])
-        return place
-
 
 def _is_good(key: Key, wall: float) -> bool:
-    return _at(key.not_before, wall) <= wall < _at(key.not_after, float("inf"))
+    return _at(key.not_before, float("-inf")) <= wall < _at(key.not_after, float("inf"))
 
 
 def _at(moment: datetime | None, otherwise: float) -> float:
-    return otherwise if moment is None else moment.timestamp()
+    """Return a moment as Unix time. One without a zone is UTC wherever the process runs."""
+    if moment is None:
+        return otherwise
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,137 @@
+"""GitHub's REST API: sets commit statuses, and says which of two commits is newer.
+
+https://docs.github.com/en/rest. A rate limit pauses everything the hub asks of GitHub, as its best
+practices demand. Repositories and revisions are checked before they stand in an address.
+"""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from hub.actions.action import Call
+from hub.actions.github import SetCommitStatus
+from hub.clients.answer import Answer
+from hub.clients.endpoint import Endpoint
+from hub.clients.gitops.order import Comparison, Order
+from hub.clients.http import Http, Request, path_of
+from hub.clients.names import check_revision, split_repository
+from hub.errors import PermanentError, TemporaryError
+from hub.secrets import SecretPlace
+from hub.settings import GitHubSettings
+
+MAX_DESCRIPTION = 140
+
+_VERSION = (("Accept", "application/vnd.github+json"), ("X-GitHub-Api-Version", "2022-11-28"))
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class _Status(_Part):
+    state: str
+    target_url: str | None
+    description: str
+    context: str
+
+
+class _Signature(_Part):
+    date: AwareDatetime
+
+
+class _GitCommit(_Part):
+    committer: _Signature
+
+
+class _Commit(_Part):
+    commit: _GitCommit
+
+
+class _Compared(_Part):
+    status: Order
+    base_commit: _Commit
+
+
+_P = TypeVar("_P", bound=_Part)
+
+
+class GitHub:
+    """One GitHub, with the rights of one token."""
+
+    def __init__(self, *, settings: GitHubSettings, http: Http, token: SecretPlace | None) -> None:
+        self._api = Endpoint(http, url=settings.api_url, system="GitHub", credential=token)
+
+    async def set_status(self, action: SetCommitStatus, _call: Call) -> None:
+        """Set a commit's status. https://docs.github.com/en/rest/commits/statuses."""
+        body = _Status(
+            state=action.state,
+            target_url=action.target_url,
+            description=_cut(" ".join(action.description.split())),
+            context=action.context,
+        )
+        request = Request(
+            method="POST",
+            path=_path(action.repository, "statuses", check_revision(action.revision)),
+            headers=_VERSION,
+            body=body.model_dump_json(exclude_none=True).encode(),
+        )
+        await self._api.call(request, answered={HTTPStatus.CREATED})
+
+    async def compare(self, repository: str, base: str, head: str) -> Comparison:
+        """Say how `head` stands to `base`, both full SHAs; UNKNOWN where GitHub cannot relate them.
+
+        https://docs.github.com/en/rest/commits/commits#compare-two-commits.
+        """
+        span = f"{check_revision(base)}...{check_revision(head)}"
+        # The second page: the list of changed files stands on the first, and is of no use here.
+        answer = await self._get(_path(repository, "compare", span), page="2", per_page="1")
+        if answer.status != HTTPStatus.OK:
+            await self._check_readable(repository, head)
+            return Comparison(order=Order.UNKNOWN)
+        compared = _parsed(answer, _Compared)
+        if compared.status is not Order.DIVERGED:
+            return Comparison(order=compared.status)
+        return Comparison(
+            order=Order.DIVERGED,
+            base_committed_at=compared.base_commit.commit.committer.date,
+            head_committed_at=await self._committed_at(repository, head),
+        )
+
+    async def _committed_at(self, repository: str, revision: str) -> datetime:
+        answer = await self._get(_path(repository, "commits", revision), per_page="1")
+        if answer.status != HTTPStatus.OK:
+            raise TemporaryError(f"GitHub compares a commit of {repository} but does not show it")
+        return _parsed(answer, _Commit).commit.committer.date
+
+    async def _check_readable(self, repository: str, revision: str) -> None:
+        """Tell a commit that is not there (422) from a repository that may not be read (404)."""
+        answer = await self._get(_path(repository, "commits", revision), per_page="1")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise self._api.fault(answer)
+
+    async def _get(self, path: str, **query: str) -> Answer:
+        request = Request(
+            method="GET", path=path, query=tuple(sorted(query.items())), headers=_VERSION
+        )
+        return await self._api.call(
+            request,
+            answered={HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY},
+        )
+
+
+def _path(repository: str, *segments: str) -> str:
+    owner, name = split_repository(repository)
+    return path_of("repos", owner, name, *segments)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_DESCRIPTION else f"{text[: MAX_DESCRIPTION - 1]}…"
+
+
+def _parsed(answer: Answer, shape: type[_P]) -> _P:
+    try:
+        return shape.model_validate_json(answer.body)
+    except ValidationError as error:
+        raise PermanentError("GitHub sent an answer that cannot be read") from error

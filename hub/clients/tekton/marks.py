@@ -1,0 +1,16 @@
+"""The marks by which the hub knows its PipelineRuns again."""
+
+from hub.clients.kubernetes import ObjectPart
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+US = "trunkline"
+SERVICE = "trunkline.dev/service"
+REPOSITORY = "trunkline.dev/repository"
+BRANCH = "trunkline.dev/branch"
+REVISION = "trunkline.dev/revision"
+
+
+class Named(ObjectPart):
+    """A reference by name."""
+
+    name: str = ""

@@ -1,0 +1,116 @@
+"""What the hub reads of a PipelineRun, in either API version. Pure: no I/O."""
+
+from pydantic import Field, JsonValue, ValidationError
+
+from hub.actions.tekton import PipelineRun, RunState, StartPipelineRun
+from hub.clients.kubernetes import ObjectPart
+from hub.clients.tekton.marks import (
+    BRANCH,
+    MANAGED_BY,
+    REPOSITORY,
+    REVISION,
+    SERVICE,
+    US,
+    Named,
+)
+from hub.errors import PermanentError
+
+_CANCELLED = frozenset({"Cancelled", "PipelineRunCancelled"})
+_TIMED_OUT = frozenset({"PipelineRunTimeout"})
+
+
+class _ReadMetadata(ObjectPart):
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    creation_timestamp: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class _ReadSpec(ObjectPart):
+    pipeline_ref: Named = Named()
+
+
+class _Condition(ObjectPart):
+    type: str = ""
+    status: str = "Unknown"
+    reason: str = ""
+    message: str = ""
+
+
+class _Result(ObjectPart):
+    name: str
+    value: JsonValue = None
+
+
+class _ReadStatus(ObjectPart):
+    conditions: tuple[_Condition, ...] = ()
+    start_time: str = ""
+    completion_time: str = ""
+    results: tuple[_Result, ...] = ()
+    pipeline_results: tuple[_Result, ...] = ()
+    """What `results` was called in v1beta1."""
+
+
+class _Object(ObjectPart):
+    metadata: _ReadMetadata = _ReadMetadata()
+    spec: _ReadSpec = _ReadSpec()
+    status: _ReadStatus = _ReadStatus()
+
+
+def read_run(body: bytes) -> PipelineRun:
+    """Read a PipelineRun of either version. Raises PermanentError where it is none."""
+    try:
+        run = _Object.model_validate_json(body)
+    except ValidationError as error:
+        raise PermanentError("the Kubernetes API sent a PipelineRun that cannot be read") from error
+    said = run.metadata.annotations
+    condition = _succeeded(run.status)
+    return PipelineRun(
+        namespace=run.metadata.namespace,
+        name=run.metadata.name,
+        uid=run.metadata.uid,
+        state=_state(condition),
+        pipeline=run.spec.pipeline_ref.name,
+        service=run.metadata.labels.get(SERVICE, ""),
+        repository=said.get(REPOSITORY, ""),
+        branch=said.get(BRANCH, ""),
+        revision=said.get(REVISION, ""),
+        reason=condition.reason,
+        message=condition.message,
+        started_at=run.status.start_time or run.metadata.creation_timestamp,
+        finished_at=run.status.completion_time,
+        results=_results(run.status),
+    )
+
+
+def is_ours(body: bytes, action: StartPipelineRun) -> bool:
+    """Whether a run that is there already was started by the hub for the same commit."""
+    metadata = _Object.model_validate_json(body).metadata
+    return (
+        metadata.labels.get(MANAGED_BY) == US
+        and metadata.annotations.get(REPOSITORY) == action.repository
+        and metadata.annotations.get(REVISION) == action.revision
+    )
+
+
+def _succeeded(status: _ReadStatus) -> _Condition:
+    found = (one for one in status.conditions if one.type == "Succeeded")
+    return next(found, _Condition())
+
+
+def _state(condition: _Condition) -> RunState:
+    if condition.status == "True":
+        return RunState.SUCCEEDED
+    if condition.status != "False":
+        return RunState.RUNNING
+    if condition.reason in _CANCELLED:
+        return RunState.CANCELLED
+    return RunState.TIMED_OUT if condition.reason in _TIMED_OUT else RunState.FAILED
+
+
+def _results(status: _ReadStatus) -> dict[str, str]:
+    """Return the string results; arrays and objects are nothing that the hub uses."""
+    results = status.results or status.pipeline_results
+    return {one.name: one.value for one in results if isinstance(one.value, str)}
