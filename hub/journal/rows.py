@@ -1,0 +1,162 @@
+"""Events, runs and steps as rows of a table, and back. Pure; SQL stands elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+
+from hub.errors import StorageError
+from hub.events.envelope import Envelope
+from hub.events.identity import derive_id
+from hub.journal.interface import Attempt, Run, RunId, RunState, Step
+
+Row = tuple[Any, ...]
+
+_ZSTD_LEVEL = 1
+"""Smaller rows make the insert cheaper by more than this level costs; higher levels do not."""
+
+
+def digest_of(source: str, event_id: str) -> bytes:
+    """Return the key of an event: 16 bytes that stand for (source, id)."""
+    return bytes.fromhex(derive_id(source, event_id))
+
+
+def rows_of_events(envelopes: Iterable[Envelope]) -> list[Row]:
+    """Return the rows of `run_events` for these events, without their `id`."""
+    # One compressor for all: making one costs more than a small body does.
+    compressor = ZstdCompressor(level=_ZSTD_LEVEL)
+    return [
+        (
+            digest_of(envelope.source, envelope.id),
+            envelope.source,
+            envelope.id,
+            envelope.type,
+            envelope.partitionkey,
+            envelope.subject,
+            envelope.time,
+            envelope.datacontenttype,
+            envelope.dataschema,
+            envelope.traceparent,
+            envelope.hubhops,
+            envelope.hubkey,
+            orjson.dumps(envelope.extensions) if envelope.extensions else None,
+            compressor.compress(envelope.data),
+        )
+        for envelope in envelopes
+    ]
+
+
+def events_of_rows(rows: Sequence[Row]) -> list[Envelope]:
+    """Read back what `rows_of_events` has written, less the digest.
+
+    Raises StorageError where a row is damaged.
+    """
+    decompressor = ZstdDecompressor()
+    try:
+        return [_event(row, decompressor) for row in rows]
+    except (ZstdError, orjson.JSONDecodeError) as error:
+        raise StorageError(f"an event in the journal is damaged: {error}") from error
+
+
+def _event(row: Row, decompressor: ZstdDecompressor) -> Envelope:
+    (
+        source,
+        event_id,
+        kind,
+        partitionkey,
+        subject,
+        time,
+        datacontenttype,
+        dataschema,
+        traceparent,
+        hubhops,
+        hubkey,
+        extensions,
+        data,
+    ) = row
+    return Envelope(
+        id=event_id,
+        source=source,
+        type=kind,
+        partitionkey=partitionkey,
+        data=decompressor.decompress(data),
+        subject=subject,
+        time=time,
+        datacontenttype=datacontenttype,
+        dataschema=dataschema,
+        traceparent=traceparent,
+        hubhops=hubhops,
+        hubkey=hubkey,
+        extensions=tuple((name, value) for name, value in orjson.loads(extensions or b"[]")),
+    )
+
+
+def run_of_row(row: Row) -> Run:
+    """Read a run; the columns are those of `Run`, in its order."""
+    (
+        run,
+        event_id,
+        event_source,
+        event_type,
+        handler,
+        lane,
+        state,
+        detail,
+        attempts,
+        planned_at,
+        finished_at,
+        due_at,
+    ) = row
+    return Run(
+        id=RunId(run),
+        event_id=event_id,
+        event_source=event_source,
+        event_type=event_type,
+        handler=handler,
+        lane=lane,
+        state=RunState(state),
+        detail=detail,
+        attempts=attempts,
+        planned_at=planned_at,
+        finished_at=finished_at,
+        due_at=due_at,
+    )
+
+
+def row_of_step(run: RunId, step: Step) -> Row:
+    """Return the row of `run_steps` for a step of this run."""
+    return (
+        run,
+        step.number,
+        step.name,
+        step.action,
+        step.result,
+        step.started_at,
+        step.finished_at,
+    )
+
+
+def step_of_row(row: Row) -> Step:
+    """Read a step; the columns are those of `Step`, in its order."""
+    number, name, action, result, started_at, finished_at = row
+    return Step(
+        number=number,
+        name=name,
+        action=action,
+        result=result,
+        started_at=started_at,
+        finished_at=finished_at,
+    )
+
+
+def attempt_of_row(row: Row) -> Attempt:
+    """Read an attempt; the columns are those of `Attempt`, in its order."""
+    number, started_at, finished_at, outcome, detail = row
+    return Attempt(
+        number=number,
+        started_at=started_at,
+        finished_at=finished_at,
+        outcome=RunState(outcome),
+        detail=detail,
+    )
