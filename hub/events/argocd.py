@@ -135,7 +135,7 @@ def health_change(app: ApplicationChanged) -> Change | None:
     """
     if app.health not in _HEALTH:
         return None
-    since = app.health_since or app.finished_at or app.started_at
+    since = app.health_since or app.started_at
     return Change(
         type=_HEALTH[app.health], id=derive_id(_identity(app), app.health, since), at=since
     )

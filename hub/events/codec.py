@@ -135,10 +135,13 @@ def from_kafka(headers: Iterable[tuple[str, bytes]], key: bytes | None, value: b
     The record's key is the `partitionkey` where the event has none. Raises Malformed.
     """
     try:
-        sent = {name: text.decode() for name, text in headers}
+        decoded = [(name, text.decode()) for name, text in headers]
         default = None if key is None else key.decode()
     except (UnicodeDecodeError, AttributeError) as error:
         raise Malformed("the record's key or one of its headers is not UTF-8") from error
+    sent = dict(decoded)
+    if len({name.lower() for name in sent}) != len(decoded):
+        raise Malformed("a header of the record comes twice")
     if sent.get("content-type", "").startswith(STRUCTURED):
         return _from_structured(value, key=default)
     if "ce_datacontenttype" in sent:

@@ -27,9 +27,16 @@ def is_json(datacontenttype: str) -> bool:
 
 
 def write_event(attributes: Mapping[str, str], data: bytes) -> bytes:
-    """Write an event as one JSON object: JSON data as it stands, any other as base64."""
+    """Write an event as one JSON object: JSON data as it stands, any other as base64.
+
+    JSON with space around it goes as base64 too, for that space would be lost.
+    """
     event: dict[str, object] = dict(attributes)
-    if data and is_json(attributes.get("datacontenttype", _DEFAULT_MEDIA)) and _is_valid(data):
+    if (
+        data
+        and is_json(attributes.get("datacontenttype", _DEFAULT_MEDIA))
+        and _can_be_spliced(data)
+    ):
         event["data"] = orjson.Fragment(data)
     elif data:
         event["data_base64"] = base64.b64encode(data).decode()
@@ -60,7 +67,9 @@ def read_event(body: bytes) -> tuple[dict[str, str], bytes]:
     return attributes, text.encode()
 
 
-def _is_valid(data: bytes) -> bool:
+def _can_be_spliced(data: bytes) -> bool:
+    if data != data.strip(b" \t\n\r"):
+        return False
     try:
         check(data)
     except Malformed:

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from hub.events.types import IMAGE_BUMPED, RUN_DEAD_LETTERED
+from hub.events.deployment import Stage
+from hub.events.types import DEPLOYMENT_CHANGED, IMAGE_BUMPED, RUN_DEAD_LETTERED
 from hub.events.view import View
 
 
@@ -32,6 +33,19 @@ class ImageBumped(HubView):
     """The gitops commit."""
     bumped_at: str
     """RFC 3339, UTC."""
+
+
+class DeploymentChanged(HubView):
+    """A deployment was seen at a stage. Read its record for all that is known of it."""
+
+    types: ClassVar[tuple[str, ...]] = (DEPLOYMENT_CHANGED,)
+
+    service: str
+    environment: str
+    revision: str
+    """The source commit on its way."""
+    stage: Stage
+    detail: str = ""
 
 
 class RunDeadLettered(HubView):

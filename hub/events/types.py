@@ -52,5 +52,7 @@ HUB: Final = "dev.trunkline."
 
 IMAGE_BUMPED: Final = "dev.trunkline.image.bumped.v1"
 """A build's image stands in an environment of the gitops repository."""
+DEPLOYMENT_CHANGED: Final = "dev.trunkline.deployment.changed.v1"
+"""A deployment was seen at a stage of its way; what is known of all of it stands in its record."""
 RUN_DEAD_LETTERED: Final = "dev.trunkline.run.dead-lettered.v1"
 """A handler has given up on an event; it stays so until somebody replays it."""
