@@ -1,0 +1,60 @@
+"""The kinds that the sandbox's API server knows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON. The store never changes one: a change makes a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A custom resource."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    status_subresource: bool
+    """Whether `status` is only written through `/status`."""
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`."""
+        return f"{self.group}/{self.version}"
+
+    @property
+    def resource(self) -> str:
+        """The kind as messages name it, `pipelineruns.tekton.dev`."""
+        return f"{self.plural}.{self.group}"
+
+
+PIPELINE_RUNS = Kind(
+    group="tekton.dev",
+    version="v1",
+    plural="pipelineruns",
+    kind="PipelineRun",
+    status_subresource=True,
+)
+APPLICATIONS = Kind(
+    group="argoproj.io",
+    version="v1alpha1",
+    plural="applications",
+    kind="Application",
+    status_subresource=False,
+)
+KINDS = (PIPELINE_RUNS, APPLICATIONS)
+
+
+def copy_of(one: Object) -> Object:
+    """Return a copy that shares nothing; through JSON, which is far faster than `deepcopy`."""
+    copy: Object = orjson.loads(orjson.dumps(one))
+    return copy
+
+
+def labels_of(one: Object) -> dict[str, str]:
+    """Return an object's labels."""
+    labels: dict[str, str] = one["metadata"].get("labels") or {}
+    return labels

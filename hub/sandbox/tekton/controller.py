@@ -1,0 +1,138 @@
+"""`Tekton`: takes every PipelineRun from its creation to its end, as it was told to."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hub.sandbox.background import Background
+from hub.sandbox.kubernetes import PIPELINE_RUNS, Cluster, Object
+from hub.sandbox.kubernetes.changes import Follower
+from hub.sandbox.kubernetes.kinds import labels_of
+from hub.sandbox.kubernetes.refusal import Refusal
+from hub.sandbox.pace import Pace
+from hub.sandbox.tekton.sending import CloudEvents
+from hub.sandbox.tekton.states import (
+    RUNNING,
+    STARTED,
+    Condition,
+    Outcome,
+    ending,
+    is_cancelled,
+    is_finished,
+    status_of,
+    unrunnable,
+)
+
+_SERVICE = "trunkline.dev/service"
+_PIPELINE = "tekton.dev/pipeline"
+_EVENT = {"Started": "started", "Running": "running"}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    outcome: Outcome
+    message: str
+    times: int | None
+
+
+class Tekton:
+    """The controller of PipelineRuns."""
+
+    def __init__(
+        self, *, cluster: Cluster, pace: Pace, pipelines: Collection[str], registry: str
+    ) -> None:
+        """Only `pipelines` exist; images are said to be pushed to `registry`."""
+        self.events = CloudEvents()
+        self.pace = pace
+        self._cluster = cluster
+        self._pipelines = frozenset(pipelines)
+        self._registry = registry
+        self._plans: dict[str, _Plan] = {}
+        self._created: Follower | None = None
+        self._runs = Background()
+        self._controller = Background()
+
+    async def start(self) -> None:
+        """Take up what is there and whatever is created."""
+        await self.events.start()
+        self._created = self._cluster.follow(PIPELINE_RUNS)
+        self._controller.start(self._control(self._created))
+
+    async def stop(self) -> None:
+        """Leave everything as it is; a later start takes it up again."""
+        await self._controller.stop()
+        if self._created is not None:
+            self._created.close()
+        await self._runs.stop()
+        await self.events.stop()
+
+    async def settled(self) -> None:
+        """Wait until every run has ended and every event has been taken or given up."""
+        if self._created is not None:
+            await self._created.caught_up()
+        await self._runs.settled()
+        await self.events.settled()
+
+    def outcome(
+        self, service: str, outcome: Outcome, *, message: str = "", times: int | None = None
+    ) -> None:
+        """Let the runs of a service end like this: the next `times` ones, or all from now on."""
+        self._plans[service] = _Plan(outcome=outcome, message=message, times=times)
+
+    async def _control(self, created: Follower) -> None:
+        async for change in created:
+            if change.type == "ADDED" and not is_finished(change.object):
+                self._runs.start(self._run(change.object))
+
+    async def _run(self, created: Object) -> None:
+        try:
+            await self._take_through(created)
+        except Refusal:
+            # Somebody has deleted it, and with it everything there was to do.
+            return
+
+    async def _take_through(self, created: Object) -> None:
+        wrong = unrunnable(created, self._pipelines)
+        self._become(created, wrong or STARTED)
+        if wrong is not None:
+            return
+        await self.pace.stage()
+        self._become(created, RUNNING)
+        await self.pace.stage()
+        name = created["metadata"]["name"]
+        if is_cancelled(self._read(created)):
+            self._become(created, ending(Outcome.CANCELLED, name, ""))
+            return
+        plan = self._plan(labels_of(created).get(_SERVICE, ""))
+        self._become(created, ending(plan.outcome, name, plan.message))
+
+    def _become(self, created: Object, condition: Condition) -> None:
+        """Write a condition into the cluster, and tell the world."""
+        run = self._read(created)
+        status = status_of(run, condition, datetime.now(UTC), registry=self._registry)
+        namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
+        pipeline = (run["spec"].get("pipelineRef") or {}).get("name", "")
+        labels = {"metadata": {"labels": {_PIPELINE: pipeline}}}
+        self._cluster.patch(PIPELINE_RUNS, namespace, name, labels)
+        told = self._cluster.patch(PIPELINE_RUNS, namespace, name, {"status": status}, status=True)
+        finished = condition.status != "Unknown"
+        event = "successful" if condition.status == "True" else "failed"
+        self.events.emit(event if finished else _EVENT[condition.reason], told, last=finished)
+
+    def _read(self, created: Object) -> Object:
+        """Read a run again. Raises Refusal where it is gone, or another one has its name."""
+        metadata = created["metadata"]
+        run = self._cluster.get(PIPELINE_RUNS, metadata["namespace"], metadata["name"])
+        if run["metadata"]["uid"] != metadata["uid"]:
+            raise Refusal(404, "NotFound", "another run has its name")
+        return run
+
+    def _plan(self, service: str) -> _Plan:
+        plan = self._plans.get(service)
+        if plan is None:
+            return _Plan(outcome=Outcome.SUCCEEDED, message="", times=None)
+        if plan.times is not None:
+            plan.times -= 1
+            if plan.times <= 0:
+                del self._plans[service]
+        return plan
