@@ -5,11 +5,13 @@ from handlers.bump_image_tag import bump_image_tag
 from handlers.page_on_degraded import page_on_degraded
 from handlers.report_pipeline_status import report_pipeline_status
 from handlers.start_pipeline_run import start_pipeline_run
+from handlers.track_deployment import track_deployment
 
 HANDLERS = (
     start_pipeline_run,
     report_pipeline_status,
     bump_image_tag,
+    track_deployment,
     announce_deployment,
     page_on_degraded,
 )

@@ -1,154 +1,48 @@
-"""#deployments has one message for each revision on its way into an environment.
+"""The deployments channel has one message for each revision on its way into an environment.
 
-Whatever is seen of a deployment, by whom and in which order, is merged into what is known of it;
-the message is drawn from that, so a late or repeated event changes nothing that it should not.
+The message is drawn from all that is known of the deployment at the moment of posting, so a burst
+of changes needs one post, and a late one changes nothing that it should not.
 """
 
-from typing import assert_never
-
-from hub.actions.argocd import Application, ReadApplication
-from hub.actions.gitops import ReadImage
-from hub.actions.hub import FindRevision, RecordSighting
+from hub.actions.hub import ReadDeployment
 from hub.actions.slack import KeepMessage, MessageLine, ReplyInThread
-from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
-from hub.dispatch import Do, Skipped, on
-from hub.events.argocd import ApplicationChanged
-from hub.events.deployment import Deployment, Sighting, Stage
-from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import ImageBumped
-
-_Seen = PipelineRunStarted | PipelineRunFinished | ImageBumped | ApplicationChanged
-
-
-def _lane(seen: _Seen) -> str:
-    """Keep what is about one service in order, as far as the event's name tells the service."""
-    if isinstance(seen, ApplicationChanged):
-        return seen.application.rpartition("-")[0] or seen.application
-    return seen.service
+from hub.dispatch import Do, on
+from hub.events.deployment import Deployment
+from hub.events.trunkline import DeploymentChanged
 
 
 @on(
-    PipelineRunStarted,
-    PipelineRunFinished,
-    ImageBumped,
-    ApplicationChanged,
-    lane=_lane,
+    DeploymentChanged,
+    lane=lambda change: f"{change.service}/{change.environment}/{change.revision}",
 )
-async def announce_deployment(seen: _Seen, do: Do) -> Skipped | None:
+async def announce_deployment(change: DeploymentChanged, do: Do) -> None:
     """Keep one message in the deployments channel for each revision and environment."""
-    match seen:
-        case ImageBumped():
-            await _announce(do, seen.service, seen.environment, seen.revision, _bumped(seen))
-            return None
-        case ApplicationChanged():
-            return await _announce_application(seen, do)
-        case PipelineRunStarted() | PipelineRunFinished():
-            return await _announce_build(seen, do)
-        case _:
-            assert_never(seen)
-
-
-async def _announce_build(seen: PipelineRunStarted | PipelineRunFinished, do: Do) -> Skipped | None:
-    run = await do(ReadPipelineRun(namespace=seen.namespace, run=seen.name, uid=seen.uid))
-    environments = do.platform.environments(run.branch)
-    if run.state is RunState.GONE or not (run.service and run.revision and environments):
-        return Skipped(f"the run {seen.name} builds no branch that is deployed")
-    for environment in environments:
-        url = do.platform.run_link(run.namespace, run.name)
-        await _announce(do, run.service, environment, run.revision, _built(run, url))
-    return None
-
-
-async def _announce_application(seen: ApplicationChanged, do: Do) -> Skipped | None:
-    app = await do(ReadApplication(namespace=seen.namespace, application=seen.application))
-    sighting = _synced(app, do.platform.application_link(app.namespace, app.name))
-    if sighting is None:
-        return Skipped(f"the Application {seen.application} has not been synced")
-    image = await do(
-        ReadImage(service=app.service, environment=app.environment, commit=app.revision)
-    )
-    if image is None:
-        return Skipped(f"no image of {app.service} stands in {app.environment}")
-    revision = await do(FindRevision(service=app.service, digest=image.digest))
-    if revision is None:
-        return Skipped(f"what {seen.application} deploys was not built through here")
-    await _announce(do, app.service, app.environment, revision, sighting)
-    return None
-
-
-async def _announce(
-    do: Do, service: str, environment: str, revision: str, sighting: Sighting
-) -> None:
     deployment = await do(
-        RecordSighting(
-            service=service, environment=environment, revision=revision, sighting=sighting
+        ReadDeployment(
+            service=change.service, environment=change.environment, revision=change.revision
         )
     )
     await do(_message(deployment, do.platform.channel))
-    if sighting.stage.failed and sighting.detail:
+    if change.stage.failed and change.detail:
         await do(
             ReplyInThread(
                 key=deployment.key,
                 channel=do.platform.channel,
-                text=f"{sighting.stage}: {sighting.detail}",
+                text=f"{change.stage}: {change.detail}",
             )
         )
 
 
 def _message(deployment: Deployment, channel: str) -> KeepMessage:
-    current = deployment.current
-    stage = current.stage if current else Stage.BUILDING
+    stage = deployment.current.stage if deployment.current else "on its way"
+    commit = deployment.revision[:7]
     return KeepMessage(
         key=deployment.key,
         channel=channel,
-        title=(
-            f"{deployment.service} → {deployment.environment}: {stage} ({deployment.revision[:7]})"
-        ),
+        title=f"{deployment.service} → {deployment.environment}: {stage} ({commit})",
         lines=tuple(
             MessageLine(label=one.stage, text=f"{one.at} {one.detail}".strip(), url=one.url)
             for one in deployment.sightings
         ),
         version=deployment.version,
     )
-
-
-def _built(run: PipelineRun, url: str | None) -> Sighting:
-    if run.state is RunState.RUNNING:
-        return Sighting(stage=Stage.BUILDING, at=run.started_at, url=url)
-    if run.state is RunState.SUCCEEDED:
-        return Sighting(stage=Stage.BUILT, at=run.finished_at, url=url)
-    return Sighting(
-        stage=Stage.BUILD_FAILED,
-        at=run.finished_at,
-        detail=f"{run.state}: {run.message or run.reason}",
-        url=url,
-    )
-
-
-def _bumped(image: ImageBumped) -> Sighting:
-    return Sighting(
-        stage=Stage.BUMPED,
-        at=image.bumped_at,
-        detail=f"{image.tag} in {image.commit[:7]}",
-        digest=image.digest,
-    )
-
-
-def _synced(app: Application, url: str | None) -> Sighting | None:
-    """Say what the Application shows; None where it has never been synced."""
-    match (app.phase, app.health):
-        case ("Running" | "Terminating", _):
-            return Sighting(stage=Stage.SYNCING, at=app.started_at, url=url)
-        case ("Failed" | "Error", _):
-            return Sighting(
-                stage=Stage.SYNC_FAILED, at=app.finished_at, detail=app.message, url=url
-            )
-        case ("Succeeded", "Degraded"):
-            return Sighting(stage=Stage.DEGRADED, at=app.health_since, url=url)
-        case ("Succeeded", "Healthy"):
-            since = max(app.finished_at, app.health_since)
-            return Sighting(stage=Stage.HEALTHY, at=since, url=url)
-        case ("Succeeded", _):
-            return Sighting(stage=Stage.SYNCED, at=app.finished_at, url=url)
-        case _:
-            return None

@@ -25,25 +25,41 @@ class Emit(Action[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordSighting(Action[Deployment]):
-    """Add what was just seen of a deployment to what is known of it, and return all of it.
+class RecordSighting(Action[None]):
+    """Add what was just seen of a deployment to what is known of it.
 
     Merging is commutative and idempotent, so late and repeated sightings do no harm.
     """
 
     name: ClassVar[str] = "hub.record_sighting"
-    result: ClassVar[type] = Deployment
+    result: ClassVar[object] = None
 
     service: str
     environment: str
     revision: str
     sighting: Sighting
 
+    def supposed(self) -> None:
+        """Nothing comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadDeployment(Action[Deployment]):
+    """Read all that is known of a deployment by now."""
+
+    name: ClassVar[str] = "hub.read_deployment"
+    result: ClassVar[type] = Deployment
+    reads: ClassVar[bool] = True
+
+    service: str
+    environment: str
+    revision: str
+
     def supposed(self) -> Deployment:
-        """A deployment of which only this is known."""
+        """A deployment of which nothing is known."""
         return Deployment(
             service=self.service, environment=self.environment, revision=self.revision
-        ).seen(self.sighting)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from hub.actions.action import Call, Performers
-from hub.actions.hub import Emit, FindRevision, RecordSighting
+from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordSighting
 from hub.bus.interface import Bus
 from hub.errors import PermanentError, TemporaryError
 from hub.events.deployment import Deployment
@@ -36,6 +36,7 @@ class OwnActions:
         return {
             Emit: self.emit,
             RecordSighting: self.record_sighting,
+            ReadDeployment: self.read_deployment,
             FindRevision: self.find_revision,
         }
 
@@ -97,24 +98,33 @@ class OwnActions:
             ]
         )
 
-    async def record_sighting(self, action: RecordSighting, _call: Call) -> Deployment:
-        """Merge the sighting into the deployment's record, and return all of it."""
-        first = Deployment(
-            service=action.service, environment=action.environment, revision=action.revision
-        )
+    async def record_sighting(self, action: RecordSighting, _call: Call) -> None:
+        """Merge the sighting into the deployment's record."""
         if action.sighting.digest:
             await self._note_revision(action.service, action.sighting.digest, action.revision)
         for _ in range(_ROUNDS):
-            kept = await self.records.get("deployment", first.key)
-            known = _DEPLOYMENT.validate_json(kept.value) if kept else first
+            known, version = await self._known(action)
             merged = known.seen(action.sighting)
             if merged == known:
-                return known
+                return
             value = _DEPLOYMENT.dump_json(merged).decode()
-            version = kept.version if kept else 0
-            if await self.records.put("deployment", first.key, value, expected=version):
-                return merged
-        raise TemporaryError(f"{first.key} changed {_ROUNDS} times while it was written")
+            if await self.records.put("deployment", known.key, value, expected=version):
+                return
+        raise TemporaryError(f"a record changed {_ROUNDS} times while it was written")
+
+    async def read_deployment(self, action: ReadDeployment, _call: Call) -> Deployment:
+        """Return the deployment's record."""
+        return (await self._known(action))[0]
+
+    async def _known(self, named: RecordSighting | ReadDeployment) -> tuple[Deployment, int]:
+        """Return what is known of a deployment, and the version of its record."""
+        nothing = Deployment(
+            service=named.service, environment=named.environment, revision=named.revision
+        )
+        kept = await self.records.get("deployment", nothing.key)
+        if kept is None:
+            return nothing, 0
+        return _DEPLOYMENT.validate_json(kept.value), kept.version
 
     async def find_revision(self, action: FindRevision, _call: Call) -> str | None:
         """Look up the source commit of an image that has been bumped."""

@@ -111,9 +111,9 @@ class Hub:
         stack.push_async_callback(_cancel, self._run(runner.run(), "runner"))
         stack.push_async_callback(runner.stop, within_seconds=DRAIN_SECONDS)
         stack.push_async_callback(_cancel, self._run(router.run(subscription), "router"))
-        backlog = BacklogView(journal=self.journal, subscription=subscription)
-        self._metrics.watch(Backlog(runs=backlog.runs, lag=backlog.lag))
-        stack.push_async_callback(_cancel, self._run(_keep_fresh(backlog), "backlog"))
+        self.backlog = BacklogView(journal=self.journal, subscription=subscription)
+        self._metrics.watch(Backlog(runs=self.backlog.runs, lag=self.backlog.lag))
+        stack.push_async_callback(_cancel, self._run(_keep_fresh(self.backlog), "backlog"))
         await self._open_ports()
 
     async def _open_files(self) -> "_Files":

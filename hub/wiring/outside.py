@@ -10,7 +10,6 @@ from hub.actions.action import Performers
 from hub.actions.argocd import ReadApplication
 from hub.actions.github import SetCommitStatus
 from hub.actions.gitops import BumpImage, ReadImage
-from hub.actions.hub import FindRevision
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
 from hub.actions.tekton import ReadPipelineRun, StartPipelineRun
@@ -112,6 +111,7 @@ async def outside(
                 token=secrets.slack,
                 records=records,
                 link_hosts=_link_hosts(settings),
+                seconds_per_message=settings.slack.seconds_per_message,
             )
             performers |= {KeepMessage: slack.keep, ReplyInThread: slack.reply}
         if settings.pagerduty and secrets.pagerduty:
@@ -149,7 +149,7 @@ async def reading_performers(settings: Settings) -> AsyncIterator[Performers]:
             clock=wall_clock,
         )
         async with outside(settings, open_secrets(settings), records) as performers:
-            everything = {**performers, FindRevision: own.find_revision}
+            everything = {**performers, **own.performers()}
             yield {action: do for action, do in everything.items() if action.reads}
     finally:
         await file.close()

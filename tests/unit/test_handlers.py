@@ -11,6 +11,7 @@ from handlers import (
     page_on_degraded,
     report_pipeline_status,
     start_pipeline_run,
+    track_deployment,
 )
 from hub.actions.argocd import Application, ReadApplication
 from hub.actions.github import SetCommitStatus, StatusState
@@ -22,7 +23,7 @@ from hub.actions.gitops import (
     Image,
     ReadImage,
 )
-from hub.actions.hub import Emit, FindRevision, RecordSighting
+from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordSighting
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState, StartPipelineRun
@@ -30,11 +31,11 @@ from hub.dispatch.outcome import Dead, Done, Skipped
 from hub.dispatch.platform import Platform
 from hub.dispatch.rehearsal import Rehearsal, rehearse
 from hub.events.argocd import ApplicationChanged
-from hub.events.deployment import Stage
+from hub.events.deployment import Deployment, Sighting, Stage
 from hub.events.envelope import Envelope
 from hub.events.github import PullRequest, Push
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import ImageBumped
+from hub.events.trunkline import DeploymentChanged, ImageBumped
 from hub.events.types import HEALTH_DEGRADED, SYNC_SUCCEEDED
 
 SHA = "a1" * 20
@@ -124,6 +125,12 @@ def app(**changes: Any) -> Application:
         "environment": "production",
     }
     return Application(**(fields | changes))
+
+
+def deployment_changed(stage: Stage, *, detail: str = "") -> DeploymentChanged:
+    return DeploymentChanged(
+        service="order-service", environment="staging", revision=SHA, stage=stage, detail=detail
+    )
 
 
 def saying(kind: str) -> Envelope:
@@ -258,16 +265,41 @@ async def test_a_pull_requests_build_is_not_bumped():
     assert rehearsal.of(BumpImage) == ()
 
 
-@pytest.mark.parametrize(
-    ("handler", "event"), [(announce_deployment, started()), (announce_deployment, finished())]
-)
-async def test_a_build_is_announced_for_each_environment_it_is_for(handler, event):
-    rehearsal = await decided(handler, event, replies={ReadPipelineRun: run(RunState.RUNNING)})
-    assert [message.key for message in rehearsal.of(KeepMessage)] == [
-        f"deployment/order-service/dev/{SHA}",
-        f"deployment/order-service/staging/{SHA}",
+@pytest.mark.parametrize("event", [started(), finished()])
+async def test_a_build_is_tracked_for_each_environment_it_is_for(event):
+    rehearsal = await decided(
+        track_deployment, event, replies={ReadPipelineRun: run(RunState.RUNNING)}
+    )
+    assert [
+        (record.environment, record.sighting.stage) for record in rehearsal.of(RecordSighting)
+    ] == [("dev", Stage.BUILDING), ("staging", Stage.BUILDING)]
+    assert [emit.subject for emit in rehearsal.of(Emit)] == [
+        "order-service/dev",
+        "order-service/staging",
     ]
-    assert "building" in rehearsal.of(KeepMessage)[0].title
+
+
+async def test_the_message_shows_all_that_is_known_by_now():
+    deployment = (
+        Deployment(service="order-service", environment="staging", revision=SHA)
+        .seen(Sighting(stage=Stage.BUILT, at="2026-11-22T10:05:00Z"))
+        .seen(Sighting(stage=Stage.BUMPED, at="2026-11-22T10:06:00Z", detail="main-a1 in ccc"))
+    )
+    rehearsal = await decided(
+        announce_deployment, deployment_changed(Stage.BUILT), replies={ReadDeployment: deployment}
+    )
+    (message,) = rehearsal.of(KeepMessage)
+    assert message.key == f"deployment/order-service/staging/{SHA}"
+    assert message.title == "order-service → staging: bumped (a1a1a1a)"
+    assert [line.label for line in message.lines] == ["built", "bumped"]
+    assert message.version == 2
+
+
+async def test_a_failure_has_its_details_in_the_thread():
+    rehearsal = await decided(
+        announce_deployment, deployment_changed(Stage.SYNC_FAILED, detail="quota exceeded")
+    )
+    assert [reply.text for reply in rehearsal.of(ReplyInThread)] == ["sync failed: quota exceeded"]
 
 
 @pytest.mark.parametrize(
@@ -281,9 +313,9 @@ async def test_a_build_is_announced_for_each_environment_it_is_for(handler, even
         ({}, Stage.HEALTHY),
     ],
 )
-async def test_what_the_application_shows_is_announced(shown, stage):
+async def test_what_the_application_shows_is_tracked(shown, stage):
     rehearsal = await decided(
-        announce_deployment,
+        track_deployment,
         changed(phase="Succeeded"),
         replies={
             ReadApplication: app(**shown, message="quota"),
@@ -294,19 +326,19 @@ async def test_what_the_application_shows_is_announced(shown, stage):
     (record,) = rehearsal.of(RecordSighting)
     assert (record.environment, record.revision) == ("production", SHA)
     assert record.sighting.stage is stage
-    assert len(rehearsal.of(ReplyInThread)) == (stage is Stage.SYNC_FAILED)
+    assert len(rehearsal.of(Emit)) == 1
 
 
-async def test_an_image_that_was_built_elsewhere_is_not_announced():
+async def test_an_image_that_was_built_elsewhere_is_not_tracked():
     rehearsal = await decided(
-        announce_deployment,
+        track_deployment,
         changed(phase="Succeeded"),
         replies={
             ReadApplication: app(),
             ReadImage: Image(repository="r", tag="t", digest=DIGEST),
         },
     )
-    assert rehearsal.of(KeepMessage) == ()
+    assert rehearsal.of(RecordSighting) == ()
 
 
 @pytest.mark.parametrize("shown", [{"health": "Degraded"}, {"phase": "Failed"}, {"phase": "Error"}])
