@@ -164,6 +164,8 @@ class SlackSettings(Branch):
 
     api_url: HttpUrl = "https://slack.com/api"
     token: Secret
+    seconds_per_message: float = Field(default=1.0, ge=0)
+    """Between two messages in one channel: Slack's own limit."""
     link_hosts: tuple[str, ...] = ()
     """Hosts that may become links; those of the addresses in these settings are always allowed."""
 

@@ -7,6 +7,9 @@ from aiohttp.web import RequestPayloadError
 
 from hub.receiver.refusals import BrokenBody, Overloaded, TooLarge, TooSlow
 
+_FREE_JOIN_BYTES = 1024 * 1024
+"""Beyond this, `bytes.join` copies without holding the interpreter, so others can go on."""
+
 
 class Budget:
     """Bytes that bodies may hold in memory together."""
@@ -77,4 +80,6 @@ async def _gather(stream: StreamReader, *, cap: int, share: Share) -> bytes:
     while chunk := await stream.readany():
         share.grow(len(chunk), cap=cap)
         chunks.append(chunk)
+    if share.held > _FREE_JOIN_BYTES:
+        return await asyncio.to_thread(b"".join, chunks)
     return b"".join(chunks)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import yaml
 
 from hub.sandbox import credentials, installation
-from hub.sandbox.argocd import ArgoCD
+from hub.sandbox.argocd import ArgoCD, Notifications
 from hub.sandbox.argocd.applications import NAMESPACE as ARGOCD_NAMESPACE
 from hub.sandbox.argocd.notifications import Service
 from hub.sandbox.clock import Clock
@@ -53,10 +53,18 @@ _READ = frozenset({"get", "list", "watch"})
 class World:
     """GitHub, a cluster with Tekton and Argo CD, Slack and PagerDuty."""
 
-    def __init__(self, *, scratch: Path, stage_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        scratch: Path,
+        stage_seconds: float = 0.0,
+        notification_retry_seconds: float = 0.01,
+    ) -> None:
         """Everything on disk goes into `scratch`, a folder that is there and empty.
 
         `stage_seconds` is how long each stage of a pipeline run and of a sync takes.
+        `notification_retry_seconds` is the first of the three pauses after which Argo CD gives a
+        notification up for ever; its own is 1, which outlives a hub that restarts.
         """
         self.faults = Faults()
         self.credentials = credentials.draw(scratch / "secrets")
@@ -82,6 +90,9 @@ class World:
             clock=clock,
             pace=Pace(stage_seconds=stage_seconds),
             automated=ENVIRONMENTS[:2],
+            notifications=Notifications(
+                cluster=self.cluster, retry_seconds=notification_retry_seconds
+            ),
         )
         self.slack = Slack(faults=self.faults, token=keys.slack_token.text)
         self.pagerduty = PagerDuty(faults=self.faults, routing_key=keys.pagerduty_key.text)

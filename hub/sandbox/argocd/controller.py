@@ -27,9 +27,10 @@ class ArgoCD:
         clock: Clock,
         pace: Pace,
         automated: Collection[str],
+        notifications: Notifications,
     ) -> None:
         """`address` tells where the gitops repository is; `automated` environments sync alone."""
-        self.notifications = Notifications(cluster=cluster)
+        self.notifications = notifications
         self.pace = pace
         self._cluster = cluster
         self._gitops = gitops

@@ -34,7 +34,7 @@ class Notifications:
     """The notifications controller; it notifies nobody until it has a service."""
 
     def __init__(self, *, cluster: Cluster, retry_seconds: float = 0.01) -> None:
-        """`retry_seconds` lie between two attempts; with Argo CD it is 1 to 5."""
+        """`retry_seconds` is the first pause (Argo CD's is 1), and each one is twice as long."""
         self.service: Service | None = None
         self.lost: list[str] = []
         """The triggers of what was given up."""
@@ -101,10 +101,10 @@ class Notifications:
 
     async def _send(self, service: Service, content: bytes) -> bool:
         for attempt in range(_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(self._retry_seconds)
             if await self._post(service, content):
                 return True
+            if attempt < _ATTEMPTS - 1:
+                await asyncio.sleep(self._retry_seconds * 2**attempt)
         return False
 
     async def _post(self, service: Service, content: bytes) -> bool:
