@@ -1,6 +1,6 @@
 """Every setting: what it is for, its unit, its default and why. Read once, handed out in branches.
 
-This module is the shape; `hub/configuration.py` fills it from a YAML file and the environment.
+This module is the shape; `hub/configuration` fills it from a YAML file and the environment.
 """
 
 from datetime import datetime

@@ -5,15 +5,17 @@ from pathlib import Path
 from hub.cli.output import say, say_json
 from hub.cli.places import settings_of
 from hub.errors import SettingsError
+from hub.receiver.doors import open_doors
 from hub.settings import Settings
+from hub.telemetry.redaction import Redactor
 from hub.wiring import installed_handlers, open_secrets
 
 
 def check_config(config: Path | None, *, as_json: bool) -> None:
     """Check the settings, their secrets and their handlers. Raises SettingsError."""
     settings = settings_of(config)
-    problems = []
-    for check in (open_secrets, _check_handlers):
+    problems: list[str] = []
+    for check in (_check_secrets, _check_doors, _check_handlers):
         try:
             check(settings)
         except SettingsError as error:
@@ -26,6 +28,14 @@ def check_config(config: Path | None, *, as_json: bool) -> None:
     say("The settings are good.")
     for door, state in _doors(settings).items():
         say(f"  {door}: {state}")
+
+
+def _check_secrets(settings: Settings) -> None:
+    open_secrets(settings, learn=Redactor().add)
+
+
+def _check_doors(settings: Settings) -> None:
+    open_doors(settings.receiver)
 
 
 def _check_handlers(settings: Settings) -> None:

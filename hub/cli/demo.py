@@ -46,13 +46,13 @@ async def demo(*, once: bool, as_json: bool, port: int) -> int:
 async def _demo(
     scratch: Path, log: BinaryIO, stop: asyncio.Event, *, once: bool, as_json: bool, port: int
 ) -> int:
-    configure("info", log)
+    redactor = configure("info", log)
     settings = scratch / "trunkline.yaml"
     world_folder = scratch / "world"
     world_folder.mkdir()
     async with World(scratch=world_folder, stage_seconds=STAGE_SECONDS) as world:
         _write_settings(world, settings, port=port, admin_port=0)
-        async with Hub(load(settings, {})) as hub:
+        async with Hub(load(settings, {}), learn=redactor.add) as hub:
             # Once more with the ports that the system chose: other commands read this file.
             _write_settings(world, settings, port=hub.port, admin_port=hub.admin_port)
             world.connect(f"http://127.0.0.1:{hub.port}")

@@ -14,7 +14,8 @@ from hub.dispatch.platform import Platform
 from hub.dispatch.rehearsal import Rehearsal, rehearse
 from hub.dispatch.routing import Wanted, decide
 from hub.journal.interface import PlannedRun, Run
-from hub.wiring import platform_of, reading_performers
+from hub.telemetry.redaction import Redactor
+from hub.wiring import open_secrets, platform_of, reading_performers
 
 
 async def replay(
@@ -52,7 +53,8 @@ async def _rehearse(
     place: Desk, record: Record, wanted: Sequence[Handler], *, as_json: bool
 ) -> None:
     platform: Platform = platform_of(place.settings)
-    async with reading_performers(place.settings) as readers:
+    secrets = open_secrets(place.settings, learn=Redactor().add)
+    async with reading_performers(place.settings, secrets) as readers:
         for one in wanted:
             rehearsal = await rehearse(one, record.envelope, platform=platform, readers=readers)
             _say_rehearsal(rehearsal, as_json=as_json)

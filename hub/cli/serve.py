@@ -21,6 +21,6 @@ async def _serve(config: Path | None) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop.set)
     settings = settings_of(config)
-    configure(settings.log_level, sys.stderr.buffer)
-    async with Hub(settings) as hub:
+    redactor = configure(settings.log_level, sys.stderr.buffer)
+    async with Hub(settings, learn=redactor.add) as hub:
         await hub.serve_until(stop)

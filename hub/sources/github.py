@@ -56,10 +56,16 @@ class _Member(BaseModel):
     account: _Account | None = None
 
 
+class _Element(BaseModel):
+    """What is looked at of an object in a list at the top of a delivery: nothing.
+
+    A push may carry two thousand commits, and they need not be built to be skipped.
+    """
+
+
 _Members = dict[str, Any]
-_SHAPE: TypeAdapter[_Members] = TypeAdapter(
-    dict[MemberName, Annotated[_Member | Any, Field(union_mode="left_to_right")]]
-)
+_Value = Annotated[_Member | list[_Element] | Any, Field(union_mode="left_to_right")]
+_SHAPE: TypeAdapter[_Members] = TypeAdapter(dict[MemberName, _Value])
 
 
 def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:

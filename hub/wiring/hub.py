@@ -27,6 +27,7 @@ from hub.journal.sqlite import SqliteJournal
 from hub.receiver.admin import Admin
 from hub.receiver.doors import open_doors
 from hub.receiver.server import Receiver
+from hub.secrets import Learn
 from hub.settings import Settings
 from hub.sqlite import Database
 from hub.telemetry.metrics import Backlog, new_metrics
@@ -48,9 +49,10 @@ _log = structlog.get_logger()
 class Hub:
     """The whole hub in one process. Entering it opens the doors; leaving it stops in order."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Keep the settings; nothing is opened yet."""
+    def __init__(self, settings: Settings, *, learn: Learn) -> None:
+        """Keep the settings; nothing is opened yet. `learn` is told of every secret."""
         self._settings = settings
+        self._learn = learn
         self._metrics = new_metrics()
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,7 +96,7 @@ class Hub:
     async def _open(self) -> None:
         settings, stack = self._settings, self._stack
         handlers = installed_handlers(settings.dispatch)
-        secrets = open_secrets(settings)
+        secrets = open_secrets(settings, learn=self._learn)
         files = await self._open_files()
         self.bus = SqliteBus(store=files.bus)
         self.journal = SqliteJournal(store=files.journal, clock=wall_clock)
@@ -141,7 +143,7 @@ class Hub:
         receiver = Receiver(
             settings=settings.receiver,
             bus=self.bus,
-            doors=open_doors(settings.receiver),
+            doors=open_doors(settings.receiver, learn=self._learn),
             metrics=self._metrics.receiver,
         )
         self._stack.push_async_callback(receiver.stop)

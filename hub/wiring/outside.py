@@ -27,8 +27,7 @@ from hub.dispatch.own_actions import OwnActions
 from hub.errors import SettingsError
 from hub.journal.interface import Records
 from hub.journal.records import SqliteRecords
-from hub.receiver.doors import open_doors
-from hub.secrets import SecretPlace
+from hub.secrets import Learn, SecretPlace
 from hub.settings import GitHubSettings, KubernetesSettings, Secret, Settings
 from hub.sqlite import Database
 from hub.wiring.clock import wall_clock
@@ -45,15 +44,18 @@ class Secrets:
     pagerduty: SecretPlace | None
 
 
-def open_secrets(settings: Settings) -> Secrets:
-    """Read every secret once. Raises SettingsError with all that cannot be read."""
+def open_secrets(settings: Settings, *, learn: Learn) -> Secrets:
+    """Read every secret, and tell `learn` of each value, now and when it changes.
+
+    Raises SettingsError with all that cannot be read.
+    """
     problems: list[str] = []
 
     def place(secret: Secret | None, name: str) -> SecretPlace | None:
         if secret is None:
             return None
         try:
-            return SecretPlace(secret, name=name)
+            return SecretPlace(secret, name=name, learn=learn)
         except SettingsError as error:
             problems.extend(error.problems)
             return None
@@ -69,10 +71,6 @@ def open_secrets(settings: Settings) -> Secrets:
             settings.pagerduty.routing_key if settings.pagerduty else None, "pagerduty.routing_key"
         ),
     )
-    try:
-        open_doors(settings.receiver)
-    except SettingsError as error:
-        problems.extend(error.problems)
     if problems:
         raise SettingsError(problems)
     return secrets
@@ -137,7 +135,7 @@ def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict
 
 
 @asynccontextmanager
-async def reading_performers(settings: Settings) -> AsyncIterator[Performers]:
+async def reading_performers(settings: Settings, secrets: Secrets) -> AsyncIterator[Performers]:
     """Open what a dry run looks at the world with: only the actions that read."""
     file = await Database.visit(sqlite_path(settings.journal))
     try:
@@ -148,7 +146,7 @@ async def reading_performers(settings: Settings) -> AsyncIterator[Performers]:
             instance=settings.instance,
             clock=wall_clock,
         )
-        async with outside(settings, open_secrets(settings), records) as performers:
+        async with outside(settings, secrets, records) as performers:
             everything = {**performers, **own.performers()}
             yield {action: do for action, do in everything.items() if action.reads}
     finally:

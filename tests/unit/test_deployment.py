@@ -62,4 +62,7 @@ def test_a_build_event_that_comes_late_does_not_take_the_deployment_back():
 
 
 def test_each_new_sighting_raises_the_version():
-    assert [merged(at(Stage.BUILDING, 1)).version, merged(at(Stage.BUILDING, 1), at(Stage.BUILT, 2)).version] == [1, 2]
+    assert [
+        merged(at(Stage.BUILDING, 1)).version,
+        merged(at(Stage.BUILDING, 1), at(Stage.BUILT, 2)).version,
+    ] == [1, 2]
