@@ -1,7 +1,7 @@
 """A build that succeeded goes into the gitops repository, for the environments of its branch."""
 
 from hub.actions.gitops import BumpImage, BumpState, Image
-from hub.actions.hub import Emit
+from hub.actions.hub import Emit, RecordBuild
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
 from hub.dispatch import Do, Skipped, on
 from hub.errors import PermanentError
@@ -19,6 +19,8 @@ async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
     if not (run.service and run.repository and environments):
         return Skipped(f"the run {event.name} builds no branch that is deployed")
     image = _image(run)
+    # First, so that whoever sees the image in the cluster can already tell where it came from.
+    await do(RecordBuild(service=run.service, digest=image.digest, revision=run.revision))
     bump = await do(
         BumpImage(
             service=run.service,

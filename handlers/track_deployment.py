@@ -116,7 +116,6 @@ def _bumped(image: ImageBumped) -> Sighting:
         stage=Stage.BUMPED,
         at=image.bumped_at,
         detail=f"{image.tag} in {image.commit[:7]}",
-        digest=image.digest,
     )
 
 

@@ -25,6 +25,21 @@ class Emit(Action[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordBuild(Action[None]):
+    """Remember which source commit an image was built from. The first to say so is right."""
+
+    name: ClassVar[str] = "hub.record_build"
+    result: ClassVar[object] = None
+
+    service: str
+    digest: str
+    revision: str
+
+    def supposed(self) -> None:
+        """Nothing comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSighting(Action[None]):
     """Add what was just seen of a deployment to what is known of it.
 

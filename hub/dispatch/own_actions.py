@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from hub.actions.action import Call, Performers
-from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordSighting
+from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordBuild, RecordSighting
 from hub.bus.interface import Bus
 from hub.errors import PermanentError, TemporaryError
 from hub.events.deployment import Deployment
@@ -35,6 +35,7 @@ class OwnActions:
         """Return which action is performed by what."""
         return {
             Emit: self.emit,
+            RecordBuild: self.record_build,
             RecordSighting: self.record_sighting,
             ReadDeployment: self.read_deployment,
             FindRevision: self.find_revision,
@@ -100,8 +101,6 @@ class OwnActions:
 
     async def record_sighting(self, action: RecordSighting, _call: Call) -> None:
         """Merge the sighting into the deployment's record."""
-        if action.sighting.digest:
-            await self._note_revision(action.service, action.sighting.digest, action.revision)
         for _ in range(_ROUNDS):
             known, version = await self._known(action)
             merged = known.seen(action.sighting)
@@ -126,14 +125,18 @@ class OwnActions:
             return nothing, 0
         return _DEPLOYMENT.validate_json(kept.value), kept.version
 
+    async def record_build(self, action: RecordBuild, _call: Call) -> None:
+        """Keep the source commit of an image; what is kept already stands."""
+        await self.records.put("build", _build(action), action.revision, expected=0)
+
     async def find_revision(self, action: FindRevision, _call: Call) -> str | None:
         """Look up the source commit of an image that has been bumped."""
-        kept = await self.records.get("image-revision", f"{action.service}/{action.digest}")
+        kept = await self.records.get("build", _build(action))
         return kept.value if kept else None
 
-    async def _note_revision(self, service: str, digest: str, revision: str) -> None:
-        # The first one stands: one digest is one build.
-        await self.records.put("image-revision", f"{service}/{digest}", revision, expected=0)
+
+def _build(named: RecordBuild | FindRevision) -> str:
+    return f"{named.service}/{named.digest}"
 
 
 def as_time(moment: float) -> str:

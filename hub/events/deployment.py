@@ -42,8 +42,6 @@ class Sighting:
     at: str
     detail: str = ""
     url: str | None = None
-    digest: str | None = None
-    """The image's digest, where this sighting tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
