@@ -9,7 +9,8 @@ The grammar is https://www.rfc-editor.org/rfc/rfc8259.
 
 import json
 import re
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import from_json
@@ -17,13 +18,15 @@ from pydantic_core import from_json
 from hub.errors import Malformed
 
 M = TypeVar("M", bound=BaseModel)
-V = TypeVar("V")
 
 _MAX_PLACES = 5
 """How many mistakes one answer names: enough to mend them, too few to make the answer long."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+
+_ESCAPED_NAME = re.compile(rb'\\u[0-9A-Fa-f]{4}(?:\w|\\u[0-9A-Fa-f]{4})*"[ \t\n\r]*:')
+"""The end of a member's name with an escape in it: such a name cannot be looked for as bytes."""
 
 
 def _note(name: str, info: ValidationInfo[list[str]]) -> str:
@@ -32,8 +35,8 @@ def _note(name: str, info: ValidationInfo[list[str]]) -> str:
     return name
 
 
-MemberName = Annotated[str, AfterValidator(_note)]
-"""The key type of what `read_members` reads: it remembers names that come twice."""
+_NAMES = TypeAdapter(dict[Annotated[str, AfterValidator(_note)], Any])
+"""The members of an object; in its context every name is noted, also one that comes twice."""
 
 
 def check(body: bytes) -> None:
@@ -53,22 +56,30 @@ def read(shape: type[M], body: bytes) -> M:
         raise Malformed(f"the body cannot be used: {_places(error)}") from error
 
 
-def read_members(shape: TypeAdapter[dict[str, V]], body: bytes) -> dict[str, V]:
-    """Read the members of a JSON object without building what `shape` does not ask for.
+def read_named(shape: type[M], body: bytes, names: Iterable[bytes]) -> M:
+    """Read just what a model asks for of a JSON object, without building the rest.
 
-    The names are `MemberName`s. Raises Malformed where the body is not a JSON object, or where a
-    member comes twice.
+    No member called one of `names` may come twice. Looking for their bytes settles that for nearly
+    every body, at a fraction of what reading all names costs.
+
+    Raises Malformed where the body is not a JSON object that the model can be read from.
     """
-    names: list[str] = []
     try:
-        members = shape.validate_json(body, context=names)
+        found = shape.model_validate_json(body)
     except ValidationError as error:
         raise Malformed(f"the body is not a JSON object: {_places(error)}") from error
-    if len(names) != len(members):
-        raise Malformed("a member of the JSON object comes twice")
+    if any(body.count(b'"%s"' % name) > 1 for name in names) or _ESCAPED_NAME.search(body):
+        _refuse_twins(body)
     if _may_name_no_number(body):
         check(body)
-    return members
+    return found
+
+
+def _refuse_twins(body: bytes) -> None:
+    """Raise Malformed where any member at the top of the object comes twice."""
+    names: list[str] = []
+    if len(_NAMES.validate_json(body, context=names)) != len(names):
+        raise Malformed("a member of the JSON object comes twice")
 
 
 def split_object(body: bytes) -> dict[str, bytes]:

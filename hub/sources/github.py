@@ -9,12 +9,12 @@ import re
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub.errors import Malformed, UnsupportedMedia
 from hub.events.attributes import checked, is_text
 from hub.events.envelope import Envelope
-from hub.events.strict_json import MemberName, read_members
+from hub.events.strict_json import read_named
 from hub.events.types import GITHUB
 from hub.sources.interface import Headers, Ignored, Taken
 from hub.sources.media import FORM, JSON, media_type
@@ -45,7 +45,7 @@ class _Account(BaseModel):
 
 
 class _Member(BaseModel):
-    """What is looked at of an object at the top of a delivery."""
+    """What is looked at of an object in a delivery."""
 
     model_config = ConfigDict(strict=True)
 
@@ -56,16 +56,28 @@ class _Member(BaseModel):
     account: _Account | None = None
 
 
-class _Element(BaseModel):
-    """What is looked at of an object in a list at the top of a delivery: nothing.
-
-    A push may carry two thousand commits, and they need not be built to be skipped.
-    """
+_Whole = Annotated[_Member | Any, Field(union_mode="left_to_right")]
+"""An object, or what should have been one and is named in the answer."""
 
 
-_Members = dict[str, Any]
-_Value = Annotated[_Member | list[_Element] | Any, Field(union_mode="left_to_right")]
-_SHAPE: TypeAdapter[_Members] = TypeAdapter(dict[MemberName, _Value])
+class _Delivery(BaseModel):
+    """What is looked at of a delivery."""
+
+    action: Any = None
+    ref: Any = None
+    repository: _Whole = None
+    organization: _Whole = None
+    installation: _Whole = None
+    pull_request: _Whole = None
+    issue: _Whole = None
+    discussion: _Whole = None
+
+
+_ONCE = (b"action", b"repository", b"organization", b"installation")
+"""Twice, these would make one delivery two events, depending on who reads it."""
+
+_ONCE_IN_A_PUSH = (*_ONCE, b"ref", b"before", b"after", b"created", b"deleted", b"forced")
+"""Twice, these would make one push two pushes."""
 
 
 def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
@@ -79,18 +91,19 @@ def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
     if _DELIVERY.fullmatch(delivery) is None:
         raise Malformed("the header X-GitHub-Delivery is not 1 to 128 printable characters")
     data = _data(headers, body)
-    members = read_members(_SHAPE, data)
+    once = _ONCE_IN_A_PUSH if event == "push" else _ONCE
+    said = read_named(_Delivery, data, once)
     if event == "ping":
         return Ignored("ping", status=200)
-    source, key = _origin(event, members)
+    source, key = _origin(event, said)
     return (
         checked(
             Envelope(
                 id=delivery,
                 source=source,
-                type=_type(event, members),
+                type=_type(event, said),
                 partitionkey=key,
-                subject=_subject(members),
+                subject=_subject(said),
                 data=data,
                 hubkey=hubkey,
             )
@@ -120,8 +133,8 @@ def _data(headers: Headers, body: bytes) -> bytes:
     return unquote_to_bytes(value.replace(b"+", b" "))
 
 
-def _type(event: str, members: _Members) -> str:
-    action = members.get("action")
+def _type(event: str, said: _Delivery) -> str:
+    action = said.action
     if action is None:
         return GITHUB + event
     if not isinstance(action, str):
@@ -132,17 +145,17 @@ def _type(event: str, members: _Members) -> str:
     return f"{GITHUB}{event}.{action}"
 
 
-def _origin(event: str, members: _Members) -> tuple[str, str]:
+def _origin(event: str, said: _Delivery) -> tuple[str, str]:
     """Return the source and the key: the repository's, else the account's."""
-    repository = _member(members, "repository")
+    repository = _whole("repository", said.repository)
     if repository is not None:
         return _pair("repository", repository.url, repository.full_name)
     if event in _OF_A_REPOSITORY:
         raise Malformed("repository is missing")
-    organization = _member(members, "organization")
+    organization = _whole("organization", said.organization)
     if organization is not None:
         return _pair("organization", organization.url, organization.login)
-    installation = _member(members, "installation")
+    installation = _whole("installation", said.installation)
     if installation is not None and installation.account is not None:
         account = installation.account
         return _pair("installation.account", account.url, account.login)
@@ -155,20 +168,17 @@ def _pair(name: str, url: str | None, key: str | None) -> tuple[str, str]:
     return url, key
 
 
-def _subject(members: _Members) -> str | None:
+def _subject(said: _Delivery) -> str | None:
     """Return the ref, or the number of the pull request, issue or discussion."""
-    ref = members.get("ref")
-    if isinstance(ref, str) and is_text(ref):
-        return ref
-    for name in ("pull_request", "issue", "discussion"):
-        member = members.get(name)
+    if isinstance(said.ref, str) and is_text(said.ref):
+        return said.ref
+    for member in (said.pull_request, said.issue, said.discussion):
         if isinstance(member, _Member) and member.number is not None:
             return str(member.number)
     return None
 
 
-def _member(members: _Members, name: str) -> _Member | None:
-    member = members.get(name)
+def _whole(name: str, member: object) -> _Member | None:
     if member is None or isinstance(member, _Member):
         return member
     raise Malformed(f"{name} is not as GitHub sends it")
