@@ -3,7 +3,8 @@
 Nothing of the user's configuration, credentials, hooks or language gets in, and no secret gets
 into an argument, a URL or an error. It knows no repository; `hub/clients/gitops/` does.
 
-Git's variables: https://git-scm.com/docs/git#_environment_variables.
+Git's variables: https://git-scm.com/docs/git#_environment_variables. It takes git 2.31 or later:
+an older one does not read its configuration from them.
 """
 
 import asyncio
@@ -103,9 +104,9 @@ class Git:
     ) -> Ended:
         """Run `git command`, with `values` behind `--end-of-options` where none can be an option.
 
-        The command is fixed in the source; all that varies goes into `values` or `stdin`.
-        `timeout` is in seconds. Raises TemporaryError where git does not end in time or writes too
-        much, and PermanentError where there is no git.
+        The command is fixed in the source. What varies goes into `values` or `stdin`, or was
+        checked and is attached to its option by `=`. `timeout` is in seconds. Raises TemporaryError
+        where git does not end in time or writes too much, and PermanentError where there is no git.
         """
         arguments = (*command, "--end-of-options", *values) if values else command
         process = await self._start(arguments, credential)

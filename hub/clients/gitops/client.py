@@ -18,13 +18,13 @@ from hub.actions.gitops import Bump, BumpImage, Image, ReadImage
 from hub.clients.git import is_sha
 from hub.clients.git_credential import CredentialPlace
 from hub.clients.gitops.clone import Clone
+from hub.clients.gitops.decision import Asked
 from hub.clients.gitops.history import check
 from hub.clients.gitops.images import read_image
 from hub.clients.gitops.landing import Landing
 from hub.clients.gitops.lane import Lane
 from hub.clients.gitops.order import SourceHistory, SourceOrder
 from hub.clients.gitops.paths import FilePatterns, is_name
-from hub.clients.gitops.planning import Asked
 from hub.clients.gitops.remote import Remote
 from hub.clients.gitops.snapshot import Snapshot
 from hub.errors import SettingsError

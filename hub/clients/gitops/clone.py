@@ -149,9 +149,8 @@ class Clone:
                 raise PushDenied(f"the gitops repository refuses the push: {words}")
             case Verdict.UNSAID:
                 trouble = self._trouble(ended)
-                unclear = isinstance(trouble, TemporaryError)
-                unclear = unclear and not isinstance(trouble, CloneBroken)
-                raise PushLost(str(trouble)) if unclear else trouble
+                # A remote that went away may have taken the commits before it did.
+                raise PushLost(str(trouble)) if type(trouble) is TemporaryError else trouble
 
     def _exists(self) -> bool:
         return (self._folder / "HEAD").is_file()

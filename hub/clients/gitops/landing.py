@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from hub.clients.gitops.clone import Clone, PushDenied, PushLost
+from hub.clients.gitops.decision import Asked, Draft
 from hub.clients.gitops.lane import Answer
 from hub.clients.gitops.order import SourceHistory
 from hub.clients.gitops.paths import FilePatterns
-from hub.clients.gitops.planning import Asked, Draft, Planner, Rewrites
+from hub.clients.gitops.planning import Planner, Rewrites
 from hub.clients.gitops.snapshot import Snapshot
 from hub.errors import TemporaryError, TrunklineError
 
@@ -26,7 +27,9 @@ MAX_DENIED = 16
 """Finding one poisoned bump among 200 by halving takes this many pushes: twice the logarithm."""
 
 _JITTER_BASE_SECONDS = 0.05
+"""A round takes a few times this against a server nearby."""
 _JITTER_CAP_SECONDS = 2.0
+"""Ten rounds then take no more than ten seconds of waiting."""
 
 
 class Landing:
@@ -77,14 +80,16 @@ class Landing:
         return answers
 
     async def _rounds(self, part: Sequence[Asked], rewrites: Rewrites) -> dict[str, Answer]:
+        problem = ""
         for number in range(MAX_ROUNDS):
             try:
                 return await self._clone.alone(lambda: self._round(part, rewrites))
             except PushLost as error:
-                self._log.info("gitops_push_lost", round=number + 1, problem=str(error))
+                problem = str(error)
+                self._log.info("gitops_push_lost", round=number + 1, problem=problem)
             ceiling = min(_JITTER_CAP_SECONDS, _JITTER_BASE_SECONDS * 2**number)
             await asyncio.sleep(self._chance.uniform(0, ceiling))
-        raise TemporaryError(f"the gitops branch moved before {MAX_ROUNDS} pushes in a row")
+        raise TemporaryError(f"{MAX_ROUNDS} times in a row, {problem}")
 
     async def _round(self, part: Sequence[Asked], rewrites: Rewrites) -> dict[str, Answer]:
         tip = await self._clone.fetch()
@@ -99,14 +104,15 @@ class Landing:
         decisions = await planner.plan(part)
         drafts = [(asked, made) for asked, made in decisions if isinstance(made, Draft)]
         answers = {asked.event: made for asked, made in decisions if not isinstance(made, Draft)}
-        if not drafts:
-            return answers
-        commits = [draft.commit for _, draft in drafts]
-        shas = await self._clone.write(commits, parent=tip, person=self._person)
-        await self._clone.push(shas[-1], expected=tip)
-        self._log.info("gitops_pushed", commits=len(shas), tip=shas[-1])
-        landed = zip(drafts, shas, strict=True)
-        return answers | {asked.event: draft.landed(sha) for (asked, draft), sha in landed}
+        if drafts:
+            commits = [draft.commit for _, draft in drafts]
+            shas = await self._clone.write(commits, parent=tip, person=self._person)
+            await self._clone.push(shas[-1], expected=tip)
+            self._log.info("gitops_pushed", commits=len(shas), tip=shas[-1])
+            landed = zip(drafts, shas, strict=True)
+            answers |= {asked.event: draft.landed(sha) for (asked, draft), sha in landed}
+        self._clone.history.newest.update(planner.noted)
+        return answers
 
     async def _snapshot(self, tip: str, part: Sequence[Asked]) -> Snapshot:
         tree = await self._clone.tree(tip)

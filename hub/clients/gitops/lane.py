@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from hub.actions.gitops import Bump
-from hub.clients.gitops.planning import Asked
+from hub.clients.gitops.decision import Asked
 from hub.errors import TemporaryError, TrunklineError
 
 MAX_BATCH = 500

@@ -14,7 +14,7 @@ _MAX_REMEMBERED = 10_000
 _MAX_AT_ONCE = 16
 """Far below the 100 requests at once that GitHub allows all of the hub."""
 
-_TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 """A source that hangs must not hold back the bumps of other services for longer."""
 
 
@@ -71,8 +71,10 @@ class SourceHistory:
     everybody waits.
     """
 
-    def __init__(self, source: SourceOrder) -> None:
+    def __init__(self, source: SourceOrder, *, timeout: float = TIMEOUT_SECONDS) -> None:
+        """`timeout` is in seconds, for each question."""
         self._source = source
+        self._timeout = timeout
         self._answers: dict[_Asked, Comparison | TrunklineError] = {}
         self._silent: TemporaryError | None = None
         self._turns = asyncio.Semaphore(_MAX_AT_ONCE)
@@ -91,7 +93,8 @@ class SourceHistory:
             return found.order is Order.AHEAD
         raise PermanentError(
             f"{repository} does not say whether {revision[:12]} is newer than {than[:12]}, which "
-            "was written last; commit to the gitops repository by hand"
+            "was written last. To go on, write the image by hand, in a commit with the trailers "
+            "Trunkline-Service, Trunkline-Environments and Trunkline-Revision"
         )
 
     def forget_failures(self) -> None:
@@ -116,7 +119,7 @@ class SourceHistory:
             if self._silent:
                 return self._silent
             try:
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
+                async with asyncio.timeout(self._timeout):
                     answer = await self._source.compare(repository, base, head)
             except TimeoutError:
                 answer = self._silent = TemporaryError("the source does not answer in time")

@@ -5,48 +5,20 @@ A bump that cannot be made fails alone; the others go on as if it had never been
 
 import asyncio
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+
+import structlog
 
 from hub.actions.gitops import Bump, BumpImage, BumpState, EnvironmentBump, Image
 from hub.clients.gitops.commits import FileChange, NewCommit
-from hub.clients.gitops.history import Build, History, Landed, message
+from hub.clients.gitops.decision import Asked, Decision, Draft, answer_again, short
+from hub.clients.gitops.history import Build, History, message
 from hub.clients.gitops.images import write_image
 from hub.clients.gitops.order import SourceHistory
 from hub.clients.gitops.paths import FilePatterns
 from hub.clients.gitops.snapshot import Snapshot
 from hub.errors import PermanentError, TrunklineError
-
-_SHOWN_DIGITS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A bump that somebody waits for; its values were checked."""
-
-    bump: BumpImage
-    event: str
-    """The key of the call: the same for every attempt at it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A bump that needs a commit."""
-
-    commit: NewCommit
-    environments: tuple[EnvironmentBump, ...]
-
-    def landed(self, sha: str) -> Bump:
-        """Return the answer, once the commit is on the branch."""
-        return Bump(
-            commit=sha, committed_at=_rfc3339(self.commit.at), environments=self.environments
-        )
-
-
-Decision = Draft | Bump | TrunklineError
-"""A commit to be made, the answer where there is none to make, or why the bump cannot be made."""
 
 
 class Rewrites:
@@ -79,30 +51,42 @@ class Planner:
         """`snapshot` and `history` are those of the tip; `now` is the commits' Unix time."""
         self._snapshot = snapshot
         self._landed = history.landed
-        self._newest: ChainMap[tuple[str, str], Build] = ChainMap({}, history.newest)
+        self.noted: dict[tuple[str, str], Build] = {}
+        """What will stand where, by service and environment. What a human has put there before its
+        build asked for it is among it, so that no older build takes its place."""
+        self._newest = ChainMap(self.noted, history.newest)
         self._order = order
         self._patterns = patterns
         self._rewrites = rewrites
         self._now = now
+        self._log = structlog.get_logger()
 
     async def plan(self, batch: Sequence[Asked]) -> list[tuple[Asked, Decision]]:
         """Decide for all, those of one service in the order of their source commits."""
+        again: list[tuple[Asked, Decision]] = []
         services: dict[str, list[Asked]] = {}
         for asked in batch:
-            services.setdefault(asked.bump.service, []).append(asked)
+            landed = self._landed.get(asked.event)
+            if landed:
+                again.append((asked, answer_again(asked.bump, landed)))
+            else:
+                services.setdefault(asked.bump.service, []).append(asked)
         ordered = await asyncio.gather(*map(self._in_source_order, services.values()))
-        return [(asked, await self._decide(asked)) for group in ordered for asked in group]
+        return again + [(asked, await self._decide(asked)) for group in ordered for asked in group]
 
     async def _in_source_order(self, group: Sequence[Asked]) -> Sequence[Asked]:
-        """Sort the bumps of one service; those without an order come last, to fail there."""
+        """Sort the bumps of one service; those without an order come last.
+
+        What fails here fails again, and for its own bump alone, when that is decided.
+        """
         ordered: list[Asked] = []
         for asked in group:
             place = len(ordered)
-            with suppress(TrunklineError):
+            with suppress(Exception):
                 place = await self._place(asked, ordered)
             ordered.insert(place, asked)
         # Here the services ask at the same time what deciding will ask one by one.
-        with suppress(TrunklineError):
+        with suppress(Exception):
             for environment in ordered[0].bump.environments:
                 await self._judge(ordered[0].bump, environment)
         return ordered
@@ -125,18 +109,18 @@ class Planner:
         return await self._order.is_newer(bump.repository, other.revision, than=bump.revision)
 
     async def _decide(self, asked: Asked) -> Decision:
-        landed = self._landed.get(asked.event)
-        if landed:
-            return _again(asked.bump, landed)
         try:
             judged = [
                 await self._judge(asked.bump, environment)
                 for environment in asked.bump.environments
             ]
-            # Parsing takes up to tenths of a second, which the event loop does not have.
+            # A large file takes up to a second, which the event loop does not have.
             return await asyncio.to_thread(self._draft, asked, judged)
         except TrunklineError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - a mistake in one bump must not stop all others
+            self._log.exception("gitops_bump_failed", service=asked.bump.service)
+            return PermanentError(f"the bump cannot be decided ({type(error).__name__})")
 
     async def _judge(self, bump: BumpImage, environment: str) -> EnvironmentBump:
         """Say what becomes of the bump in the environment, as far as its order decides."""
@@ -146,7 +130,7 @@ class Planner:
             return EnvironmentBump(
                 environment=environment,
                 state=BumpState.UNCHANGED,
-                reason=f"{_short(bump.revision)} was written there before"
+                reason=f"{short(bump.revision)} was written there before"
                 + ("" if same else f", as {last.digest}"),
             )
         if last and not await self._order.is_newer(
@@ -155,7 +139,7 @@ class Planner:
             return EnvironmentBump(
                 environment=environment,
                 state=BumpState.SUPERSEDED,
-                reason=f"{_short(last.revision)}, written there before, is newer",
+                reason=f"{short(last.revision)}, written there before, is newer",
             )
         return EnvironmentBump(environment=environment, state=BumpState.BUMPED)
 
@@ -166,11 +150,11 @@ class Planner:
         for one in judged:
             changed = self._changed(bump, one.environment) if _is_on(one) else {}
             files.update(changed)
-            environments.append(one if changed or not _is_on(one) else _as_it_should(one))
+            environments.append(one if changed or not _is_on(one) else _already_there(one))
+        self._note(bump, filter(_is_on, judged), files)
         if not files:
             return Bump(commit=None, environments=tuple(environments))
         written = [one.environment for one in environments if _is_on(one)]
-        self._note(bump, written, files)
         commit = NewCommit(
             message=message(bump, environments=written, event=asked.event),
             at=self._now,
@@ -191,47 +175,21 @@ class Planner:
         return changed
 
     def _note(
-        self, bump: BumpImage, environments: Sequence[str], files: Mapping[str, FileChange]
+        self, bump: BumpImage, judged: Iterable[EnvironmentBump], files: Mapping[str, FileChange]
     ) -> None:
         self._snapshot.change(files)
         build = Build(revision=bump.revision, tag=bump.image.tag, digest=bump.image.digest)
-        for environment in environments:
-            self._newest[bump.service, environment] = build
+        for one in judged:
+            self.noted[bump.service, one.environment] = build
 
 
 def _is_on(one: EnvironmentBump) -> bool:
     return one.state is BumpState.BUMPED
 
 
-def _as_it_should(one: EnvironmentBump) -> EnvironmentBump:
+def _already_there(one: EnvironmentBump) -> EnvironmentBump:
     return EnvironmentBump(
         environment=one.environment,
         state=BumpState.UNCHANGED,
         reason="the image stands there already",
     )
-
-
-def _again(bump: BumpImage, landed: Landed) -> Bump:
-    """Answer with the commit that was made for this very call before."""
-    return Bump(
-        commit=landed.commit,
-        committed_at=_rfc3339(landed.committed_at),
-        environments=tuple(
-            EnvironmentBump(environment=environment, state=BumpState.BUMPED)
-            if environment in landed.environments
-            else EnvironmentBump(
-                environment=environment,
-                state=BumpState.UNCHANGED,
-                reason=f"{_short(landed.commit)}, made for this event, left it as it was",
-            )
-            for environment in bump.environments
-        ),
-    )
-
-
-def _short(sha: str) -> str:
-    return sha[:_SHOWN_DIGITS]
-
-
-def _rfc3339(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@ import yaml
 from hub.errors import PermanentError
 
 MAX_BYTES = 256 * 1024
-"""A hundred times a large values file; parsing that much takes a tenth of a second."""
+"""A hundred times a large values file. Proving a change in so much takes a second or two."""
 
 MAX_DEPTH = 64
 """Real files go about 20 deep. The C loader recurses: without a bound deep nesting ends it."""

@@ -18,6 +18,7 @@ from hub.clients.slack.blocks import Message, render, render_reply
 from hub.clients.slack.notes import Held, Note, Notes
 from hub.clients.slack.wire import Mark
 from hub.errors import PermanentError, TemporaryError
+from hub.events.identity import derive_id
 from hub.journal.interface import Records
 from hub.secrets import SecretPlace
 from hub.settings import SlackSettings
@@ -80,17 +81,18 @@ class Slack:
             await self._notes.write(known, known.note.model_copy(update={"version": mark.version}))
             return posted
 
-    async def reply(self, action: ReplyInThread, call: Call) -> PostedMessage:
-        """Add a detail to the thread, once for each step of a run."""
+    async def reply(self, action: ReplyInThread, _call: Call) -> PostedMessage:
+        """Add a detail to the thread. Several events may tell of it: the same words stand once."""
         message = render_reply(action.text)
         parent = (await self._notes.recall(MESSAGE, action.key)).note.posted
         if parent is None:
             raise TemporaryError(f"the message {action.key} has not been posted yet")
-        async with self._alone(REPLY, call.key) as held:
+        key = derive_id(action.key, action.text)
+        async with self._alone(REPLY, key) as held:
             known = await self._known(held, parent.channel, thread=parent.ts)
             if known.note.posted is not None:
                 return known.note.posted
-            mark = Mark(key=call.key, version=1)
+            mark = Mark(key=key, version=1)
             return await self._post(known, message, mark, channel=parent.channel, thread=parent.ts)
 
     @asynccontextmanager
