@@ -53,7 +53,7 @@ class KeepMessage(Action[PostedMessage]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyInThread(Action[PostedMessage]):
-    """Add a detail to the thread of the message named `key`."""
+    """Add a detail to the thread of the message named `key`; the same words are added once."""
 
     name: ClassVar[str] = "slack.reply_in_thread"
     result: ClassVar[type] = PostedMessage

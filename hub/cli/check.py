@@ -1,21 +1,23 @@
 """`trunkline check-config`: everything that is wrong with the settings, at once."""
 
+import asyncio
 from pathlib import Path
 
 from hub.cli.output import say, say_json
 from hub.cli.places import settings_of
 from hub.errors import SettingsError
+from hub.journal.interface import Versioned
 from hub.receiver.doors import open_doors
 from hub.settings import Settings
 from hub.telemetry.redaction import Redactor
-from hub.wiring import installed_handlers, open_secrets
+from hub.wiring import Clocks, installed_handlers, open_secrets, outside
 
 
 def check_config(config: Path | None, *, as_json: bool) -> None:
     """Check the settings, their secrets and their handlers. Raises SettingsError."""
     settings = settings_of(config)
     problems: list[str] = []
-    for check in (_check_secrets, _check_doors, _check_handlers):
+    for check in (_check_clients, _check_doors, _check_handlers):
         try:
             check(settings)
         except SettingsError as error:
@@ -30,8 +32,24 @@ def check_config(config: Path | None, *, as_json: bool) -> None:
         say(f"  {door}: {state}")
 
 
-def _check_secrets(settings: Settings) -> None:
-    open_secrets(settings, learn=Redactor().add)
+def _check_clients(settings: Settings) -> None:
+    asyncio.run(_open_clients(settings))
+
+
+async def _open_clients(settings: Settings) -> None:
+    secrets = open_secrets(settings, learn=Redactor().add)
+    async with outside(settings, secrets, _NoRecords(), clocks=Clocks()):
+        pass
+
+
+class _NoRecords:
+    """What clients are built with that never do anything."""
+
+    async def get(self, _kind: str, _key: str) -> Versioned | None:
+        return None
+
+    async def put(self, _kind: str, _key: str, _value: str, *, expected: int) -> bool:
+        return expected < 0
 
 
 def _check_doors(settings: Settings) -> None:

@@ -88,10 +88,12 @@ class Connection(RequestHandler):
             self._break_off_body()
         elif self._header_timer is None and self._waiter is not None and not self._waiter.done():
             self._expect_headers()
+        self._refuse_hoarding()
 
     def pause_writing(self) -> None:
         """The peer does not read: give it a while."""
         super().pause_writing()
+        self._refuse_hoarding()
         self._write_timer = self._loop.call_later(
             self._port.limits.write_seconds, self._cut, Mishap.UNREAD_ANSWER
         )
@@ -128,6 +130,11 @@ class Connection(RequestHandler):
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
+
+    def _refuse_hoarding(self) -> None:
+        """Cut a peer that sends more requests while it leaves answers unread: both fill memory."""
+        if self.writing_paused and self._messages:
+            self._cut(Mishap.UNREAD_ANSWER)
 
     def _break_off_body(self) -> None:
         """Where the parser gave up in the middle of a body, tell its reader, which waits for it."""

@@ -93,10 +93,10 @@ class Listener:
             response = await self._answer(request)
         finally:
             self._in_flight -= 1
+            if self._drained is not None and not self._in_flight:
+                self._drained.set()
         if self._drained is not None:
             response.force_close()
-            if not self._in_flight:
-                self._drained.set()
         return response
 
     async def _drain(self) -> None:

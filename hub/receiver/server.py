@@ -26,12 +26,12 @@ from hub.receiver.limits import Limits
 from hub.receiver.listener import Listener
 from hub.receiver.metrics import Outcome, ReceiverMetrics
 from hub.receiver.refusal_log import RefusalLog
-from hub.receiver.refusals import EncodedBody, TooLarge, UnknownPath, WrongMethod
+from hub.receiver.refusals import BrokenBody, EncodedBody, TooLarge, UnknownPath, WrongMethod
 from hub.settings import ReceiverSettings
 from hub.sources.interface import Ignored, Taken
 
 _NO_DOOR = "none"
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_INVITATION = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Receiver:
@@ -123,8 +123,7 @@ class Receiver:
         if int(headers.get("content-length", "0")) > door.body_bytes:
             raise TooLarge(f"the body is larger than {door.body_bytes} bytes")
         if headers.get("expect", "").lower() == "100-continue":
-            await request.writer.write(_CONTINUE)
-            request.writer.output_size = 0  # what was written is no part of the answer
+            await _invite(request)
         body = await read_body(
             request.content,
             cap=door.body_bytes,
@@ -198,3 +197,13 @@ class Receiver:
         error_id = str(uuid.uuid4())
         self._log.exception("request_failed", door=door, error_id=error_id)
         return Outcome.FAILED, answers.failed(error_id)
+
+
+async def _invite(request: BaseRequest) -> None:
+    """Tell a sender that asked first to send its body (RFC 9110, section 10.1.1)."""
+    try:
+        await request.writer.write(_INVITATION)
+    except ConnectionError as error:
+        raise BrokenBody("the sender left") from error
+    # What was written is no part of the answer.
+    request.writer.output_size = 0

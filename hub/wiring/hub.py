@@ -33,7 +33,7 @@ from hub.sqlite import Database
 from hub.telemetry.metrics import Backlog, new_metrics
 from hub.telemetry.watchdog import Watchdog, running
 from hub.views.backlog import BacklogView
-from hub.wiring.clock import wall_clock
+from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
 from hub.wiring.installed import installed_handlers, platform_of
 from hub.wiring.outside import open_secrets, outside
 
@@ -49,10 +49,11 @@ _log = structlog.get_logger()
 class Hub:
     """The whole hub in one process. Entering it opens the doors; leaving it stops in order."""
 
-    def __init__(self, settings: Settings, *, learn: Learn) -> None:
+    def __init__(self, settings: Settings, *, learn: Learn, clocks: Clocks = SYSTEM_CLOCKS) -> None:
         """Keep the settings; nothing is opened yet. `learn` is told of every secret."""
         self._settings = settings
         self._learn = learn
+        self._clocks = clocks
         self._metrics = new_metrics()
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,13 +100,16 @@ class Hub:
         secrets = open_secrets(settings, learn=self._learn)
         files = await self._open_files()
         self.bus = SqliteBus(store=files.bus)
-        self.journal = SqliteJournal(store=files.journal, clock=wall_clock)
+        self.journal = SqliteJournal(store=files.journal, clock=self._clocks.wall)
+        await self.bus.recover()
         await self.journal.recover()
         records = SqliteRecords(store=files.journal)
         own = OwnActions(
-            bus=self.bus, records=records, instance=settings.instance, clock=wall_clock
+            bus=self.bus, records=records, instance=settings.instance, clock=self._clocks.wall
         )
-        performers = await stack.enter_async_context(outside(settings, secrets, records))
+        performers = await stack.enter_async_context(
+            outside(settings, secrets, records, clocks=self._clocks)
+        )
         stack.enter_context(Watchdog(count=self._metrics.loop_blocked.inc))
         runner = self._runner(handlers, {**performers, **own.performers()}, own)
         router = Router(journal=self.journal, handlers=handlers)
@@ -166,7 +170,7 @@ class Hub:
                     cap_seconds=dispatch.retry_cap_seconds,
                 ),
                 timeout_seconds=dispatch.handler_timeout_seconds,
-                clock=wall_clock,
+                clock=self._clocks.wall,
                 chance=random.Random(),  # noqa: S311  # jitter is no secret
                 metrics=self._metrics.dispatch,
             ),

@@ -30,7 +30,7 @@ from hub.journal.records import SqliteRecords
 from hub.secrets import Learn, SecretPlace
 from hub.settings import GitHubSettings, KubernetesSettings, Secret, Settings
 from hub.sqlite import Database
-from hub.wiring.clock import wall_clock
+from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,11 @@ def _link_hosts(settings: Settings) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def outside(
-    settings: Settings, secrets: Secrets, records: Records
+    settings: Settings, secrets: Secrets, records: Records, *, clocks: Clocks
 ) -> AsyncIterator[dict[Any, Any]]:
     """Open the clients that the settings name, and yield which action is performed by which."""
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(Http())
+        http = await stack.enter_async_context(Http(monotonic=clocks.monotonic, wall=clocks.wall))
         performers: dict[Any, Any] = {}
         github = GitHub(
             settings=settings.github or GitHubSettings(), http=http, token=secrets.github
@@ -98,7 +98,12 @@ async def outside(
             performers |= _cluster(settings.kubernetes, secrets, http)
         if settings.gitops:
             gitops = Gitops(
-                settings=settings.gitops, order=github, state=settings.state, token=secrets.gitops
+                settings=settings.gitops,
+                order=github,
+                state=settings.state,
+                token=secrets.gitops,
+                monotonic=clocks.monotonic,
+                wall=clocks.wall,
             )
             stack.push_async_callback(gitops.close)
             performers |= {BumpImage: gitops.bump, ReadImage: gitops.read}
@@ -144,9 +149,9 @@ async def reading_performers(settings: Settings, secrets: Secrets) -> AsyncItera
             bus=SqliteBus(store=file),
             records=records,
             instance=settings.instance,
-            clock=wall_clock,
+            clock=SYSTEM_CLOCKS.wall,
         )
-        async with outside(settings, secrets, records) as performers:
+        async with outside(settings, secrets, records, clocks=SYSTEM_CLOCKS) as performers:
             everything = {**performers, **own.performers()}
             yield {action: do for action, do in everything.items() if action.reads}
     finally:
