@@ -17,11 +17,6 @@ class Budget:
     def __init__(self, octets: int) -> None:
         self._left = octets
 
-    @property
-    def left(self) -> int:
-        """What is not lent."""
-        return self._left
-
     def lend(self, octets: int) -> None:
         """Take that many, or raise Overloaded and take none."""
         if octets > self._left:
