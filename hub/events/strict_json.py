@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic_core import from_json
 
 from hub.errors import Malformed
@@ -38,7 +38,12 @@ def _note(name: str, info: ValidationInfo[list[str]]) -> str:
     return name
 
 
-_NAMES = TypeAdapter(dict[Annotated[str, AfterValidator(_note)], Any])
+class _Unread(BaseModel):
+    """An object of which nothing is built."""
+
+
+_Value = Annotated[_Unread | list[_Unread] | Any, Field(union_mode="left_to_right")]
+_NAMES = TypeAdapter(dict[Annotated[str, AfterValidator(_note)], _Value])
 """The members of an object; in its context every name is noted, also one that comes twice."""
 
 

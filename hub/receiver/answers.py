@@ -9,7 +9,7 @@ from http import HTTPStatus
 import orjson
 from aiohttp.web import Response
 
-from hub.bus.interface import Duplicate, Receipt
+from hub.bus.interface import Receipt, Stored
 from hub.errors import Refused
 from hub.events.envelope import Envelope
 from hub.receiver.limits import RETRY_AFTER_SECONDS
@@ -61,7 +61,7 @@ def failed(error_id: str) -> Response:
 
 def _name(event: Envelope, receipt: Receipt) -> dict[str, str | bool]:
     name: dict[str, str | bool] = {"id": event.id, "source": event.source, "type": event.type}
-    if isinstance(receipt, Duplicate):
+    if not isinstance(receipt, Stored):
         name["duplicate"] = True
     return name
 

@@ -63,6 +63,9 @@ class Door:
     body_bytes: int = BODY_BYTES
     has_segment: bool = False
     """Whether a secret segment follows the path."""
+    derives_ids: bool = False
+    """Whether an id says what happened and not what was sent: then the same id with another body is
+    the same thing seen once more, at another moment."""
     wrong_method: str = "send it with POST"
     """What a sender is told that used another method."""
 
@@ -106,6 +109,7 @@ def _argocd(settings: ReceiverSettings, reader: RingReader) -> Door:
         rings=Rings(tokens=reader.read(settings.argocd.keys, name="receiver.argocd")),
         prove=_prove_by_bearer,
         take=argocd.take,
+        derives_ids=True,
         wrong_method="send it with POST: without `method: POST` in its template, "
         "Argo CD sends a GET with no body",
     )
@@ -123,6 +127,7 @@ def _tekton(settings: ReceiverSettings, reader: RingReader) -> Door:
         prove=prove,
         take=tekton.take,
         has_segment=True,
+        derives_ids=True,
     )
 
 

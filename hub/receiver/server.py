@@ -14,7 +14,7 @@ import structlog
 from aiohttp.web import BaseRequest, Response
 from structlog.typing import FilteringBoundLogger
 
-from hub.bus.interface import Bus, Conflict, Duplicate
+from hub.bus.interface import Bus, Conflict, Stored
 from hub.errors import Conflicting, Refused, StorageError
 from hub.events.envelope import Envelope
 from hub.receiver import answers
@@ -158,9 +158,9 @@ class Receiver:
         # A sender that leaves does not cancel this: its event is here, so it is kept.
         receipts = await self._bus.append(events)
         kinds = {type(receipt) for receipt in receipts}
-        if Conflict in kinds:
+        if Conflict in kinds and not door.derives_ids:
             raise Conflicting("this id is taken by an event with another body, which stands")
-        duplicate = kinds == {Duplicate}
+        duplicate = Stored not in kinds
         self._metrics.stored(door=door.name, seconds=self._monotonic() - started)
         self._log.info(
             "event_accepted",

@@ -52,6 +52,23 @@ async def test_an_argo_cd_notification_with_its_bearer_is_stored(tmp_path: Path)
     assert event.hubkey == "argocd/argocd-1"
 
 
+async def test_the_same_operation_told_again_with_other_words_is_a_duplicate(
+    tmp_path: Path,
+) -> None:
+    """T40: the id is derived from what happened, so another body is no conflict."""
+    body = (DATA / "argocd/applications/guestbook-succeeded.json").read_bytes()
+    retold = body.replace(b"successfully synced", b"synced, as said before")
+    assert retold != body
+    bearer = [("Authorization", f"Bearer {ARGOCD_KEY}")]
+    async with receiving(tmp_path) as world:
+        await world.exchange(request("/webhooks/argocd", body, bearer))
+        answer = await world.exchange(request("/webhooks/argocd", retold, bearer))
+        (event,) = await world.events()
+
+    assert (answer.status, answer.content["duplicate"]) == (202, True)
+    assert event.data == body
+
+
 async def test_the_get_of_argo_cds_default_template_is_told_how_to_mend_it(
     tmp_path: Path,
 ) -> None:
