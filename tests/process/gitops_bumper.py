@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 from hub.actions.action import Call
-from hub.actions.gitops import BumpImage, Image
+from hub.actions.gitops import Bump, BumpImage, Image
 from hub.clients.gitops import Comparison, Gitops, Order
 from hub.errors import TemporaryError
 from hub.events.envelope import Envelope
 from hub.settings import GitopsSettings
 
 BUILDS = 8
+
+PATIENCE_SECONDS = 60.0
 
 
 class ByNumber:
@@ -46,16 +48,20 @@ def bump_of(service: str, number: int) -> BumpImage:
     )
 
 
+async def landed(gitops: Gitops, service: str, number: int) -> Bump:
+    while True:
+        try:
+            return await gitops.bump(bump_of(service, number), call(service, number))
+        except TemporaryError:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.sleep(0.05)
+
+
 async def build(gitops: Gitops, service: str) -> None:
     """Bump one service again and again, as its lane does, until every build has landed."""
     for number in range(1, BUILDS + 1):
-        while True:
-            try:
-                bump = await gitops.bump(bump_of(service, number), call(service, number))
-            except TemporaryError:
-                await asyncio.sleep(0.05)
-            else:
-                break
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            bump = await landed(gitops, service, number)
         sys.stdout.write(f"{service} {number} {bump.commit}\n")
         sys.stdout.flush()
 
