@@ -51,7 +51,7 @@ async def test_every_kind_of_delivery_is_taken_and_with_one_bit_changed_refused(
     """T1, T5."""
     manifest = json.loads((DATA / "manifest.json").read_text("utf-8"))
     deliveries = [entry for entry in manifest if entry["check"] == "GH-ACCEPT"]
-    chance = random.Random(20301122)  # noqa: S311  # repeatable, not secret
+    chance = random.Random(20301122)  # repeatable, not secret
     refused, taken = set(), set()
     async with receiving(tmp_path) as world, world.wire() as wire:
         for number, entry in enumerate(deliveries):

@@ -300,7 +300,7 @@ async def test_the_server_does_not_say_what_it_is_made_of(tmp_path: Path) -> Non
 
 async def test_no_bytes_whatsoever_make_a_500(tmp_path: Path) -> None:
     """T7, T14, T15: a good request, spoilt in every way that chance finds."""
-    chance = random.Random(20301122)  # noqa: S311  # repeatable, not secret
+    chance = random.Random(20301122)  # repeatable, not secret
     good = request("/webhooks/github", PUSH[:500], github_headers(PUSH[:500]))
     good_chunked = chunked("/webhooks/github", PUSH[:500], github_headers(), chunk=100)
     limits = Limits(
