@@ -1,0 +1,53 @@
+"""What the documents name is there: commands, files, settings."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from hub.cli.app import app
+from hub.configuration import load
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+COMMAND = re.compile(r"\btrunkline ([a-z][a-z-]+)\b")
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def commands():
+    return {one.name or one.callback.__name__ for one in app.registered_commands}
+
+
+def test_every_command_that_is_written_down_exists():
+    written = {
+        name
+        for page in PAGES
+        for code in re.findall(r"`([^`]+)`|^\$ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+        for name in COMMAND.findall("".join(code))
+    }
+    assert written <= commands()
+    assert written >= {"serve", "demo", "explain", "replay", "send"}
+
+
+def test_every_command_stands_in_the_readme():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in commands() if not re.search(rf"\b{name}\b", readme)] == []
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in LINK.findall(page.read_text("utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_the_settings_in_the_readme_are_good(tmp_path):
+    blocks = re.findall(r"```yaml\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        file = tmp_path / "trunkline.yaml"
+        file.write_text(block)
+        assert load(file, {}).model_dump(exclude_unset=True).keys() >= yaml.safe_load(block).keys()
