@@ -26,7 +26,7 @@ def test_every_command_that_is_written_down_exists():
         for name in COMMAND.findall("".join(code))
     }
     assert written <= commands()
-    assert written >= {"serve", "demo", "explain", "replay", "send"}
+    assert written >= {"serve", "demo", "explain"}
 
 
 def test_every_command_stands_in_the_readme():
