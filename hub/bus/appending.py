@@ -1,86 +1,108 @@
-"""The job that writes events, on the writer's thread: one statement for an event that is new."""
+"""From events to receipts: what is new is written, and what is known is compared.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import apsw
-
-from hub.bus import dedupe
-from hub.bus.bodies import Packed, Packer, attach
-from hub.bus.rows import COLUMNS, Row, row_of
-from hub.events.envelope import Envelope
-
-_VALUES = ", ".join(f"?{number + 1}" for number in range(COLUMNS.count(",") + 1))
-_INSERT_NEW = f"""
-INSERT INTO events ({COLUMNS}) SELECT {_VALUES} WHERE {dedupe.IS_NEW} RETURNING seq
+All or none is the writer's promise for one job. So a sequence with known events in it is tried
+once, undone, compared with what stands, and tried again without them.
 """
-_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES ({_VALUES}) RETURNING seq"  # noqa: S608
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from hub.bus.bodies import PLAIN_BYTES, LargeBodies
+from hub.bus.inserting import AlreadyKnown, Entry, Inserter, refuse_known
+from hub.bus.interface import Conflict, Duplicate, Receipt, Stored
+from hub.bus.reading import Reading
+from hub.bus.rows import position_of
+from hub.errors import Conflicting
+from hub.events.envelope import Envelope
+from hub.sqlite import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """An event on its way to the log."""
+class Appending:
+    """Appends sequences of events."""
 
-    envelope: Envelope
-    received_at: float
-    packed: Packed | None = None
-    """Its body, where that was too large to be packed here."""
+    def __init__(
+        self, *, store: Store, reading: Reading, bodies: LargeBodies, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._reading = reading
+        self._bodies = bodies
+        self._clock = clock
+        self._inserter = Inserter()
+
+    async def append(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
+        """See SqliteBus.append."""
+        distinct = _distinct(events)
+        receipts = await self._append_distinct(list(distinct.values()))
+        if len(distinct) == len(events):
+            return receipts
+        return _with_twins(events, dict(zip(distinct, receipts, strict=True)))
+
+    async def _append_distinct(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
+        receipts: dict[int, Receipt] = {}
+        while fresh := [place for place in range(len(events)) if place not in receipts]:
+            try:
+                seqs = await self._write([events[place] for place in fresh])
+            except AlreadyKnown as met:
+                known = {fresh[nth]: seq for nth, seq in met.positions.items()}
+                receipts |= await self._compared(events, known)
+                conflicts = (one for one in receipts.values() if isinstance(one, Conflict))
+                if conflict := next(conflicts, None):
+                    return [receipts.get(place, conflict) for place in range(len(events))]
+            else:
+                stored = (Stored(position=position_of(seq)) for seq in seqs)
+                receipts |= zip(fresh, stored, strict=True)
+        return [receipts[place] for place in range(len(events))]
+
+    async def _compared(
+        self, events: Sequence[Envelope], known: Mapping[int, int]
+    ) -> dict[int, Receipt]:
+        receipts: dict[int, Receipt] = {}
+        for place, seq in known.items():
+            (first,) = await self._reading.after(seq - 1, 1)
+            same = first.envelope.data == events[place].data
+            receipts[place] = (Duplicate if same else Conflict)(position=first.position)
+        return receipts
+
+    async def _write(self, events: Sequence[Envelope]) -> Sequence[int]:
+        now = self._clock()
+        if all(len(event.data) <= PLAIN_BYTES for event in events):
+            return await self._insert([Entry(envelope=event, received_at=now) for event in events])
+        # Asked first, for a large body is written before its event, and in vain if that is known.
+        await self._store.write(partial(refuse_known, events))
+        async with self._bodies.written_ahead([event.data for event in events]) as bodies:
+            return await self._insert(
+                [
+                    Entry(envelope=event, received_at=now, packed=packed)
+                    for event, packed in zip(events, bodies, strict=True)
+                ]
+            )
+
+    async def _insert(self, entries: Sequence[Entry]) -> Sequence[int]:
+        size = sum(len(entry.envelope.data) for entry in entries if entry.packed is None)
+        return await self._store.write(partial(self._inserter.insert, entries), size=size)
 
 
-class AlreadyKnown(Exception):
-    """Nothing was written, for some of the events are on the log.
-
-    `positions` holds the place of each in the sequence and its position on the log.
-    """
-
-    def __init__(self, positions: Mapping[int, int]) -> None:
-        super().__init__(f"{len(positions)} events are on the log already")
-        self.positions = positions
-
-
-class Appender:
-    """Writes entries, all or none. The connection's memory must be there: `dedupe.remember`."""
-
-    def __init__(self) -> None:
-        self._packer = Packer()
-
-    def append(self, entries: Sequence[Entry], connection: apsw.Connection) -> Sequence[int]:
-        """Return the new events' positions. Raises AlreadyKnown."""
-        written = [self._insert(connection, entry) for entry in entries]
-        known = {place: seq for place, (seq, new) in enumerate(written) if not new}
-        if known:
-            raise AlreadyKnown(known)
-        return [seq for seq, _ in written]
-
-    def _insert(self, connection: apsw.Connection, entry: Entry) -> tuple[int, bool]:
-        """Return where the event stands, and whether it was new."""
-        if entry.packed is not None and entry.packed.body is not None:
-            attach(connection, entry.packed.body)
-        row = self._row(entry)
-        seq: int | None = connection.execute(_INSERT_NEW, row).get
-        if seq is not None:
-            return seq, True
-        # It is known, or another one has its key, or another process has appended.
-        dedupe.catch_up(connection)
-        seq = dedupe.known(connection, entry.envelope.source, entry.envelope.id)
-        if seq is not None:
-            return seq, False
-        return int(connection.execute(_INSERT, row).get), True
-
-    def _row(self, entry: Entry) -> Row:
-        envelope = entry.envelope
-        return row_of(
-            envelope,
-            key=dedupe.key_of(envelope.source, envelope.id),
-            received_at=entry.received_at,
-            packed=entry.packed or Packed(data=self._packer.pack(envelope.data)),
-        )
+def _distinct(events: Sequence[Envelope]) -> dict[tuple[str, str], Envelope]:
+    """Return the events by their name, each once."""
+    distinct: dict[tuple[str, str], Envelope] = {}
+    for event in events:
+        first = distinct.setdefault((event.source, event.id), event)
+        if first.data != event.data:
+            raise Conflicting("two events of the sequence have one id and different bodies")
+    return distinct
 
 
-def refuse_known(events: Sequence[Envelope], connection: apsw.Connection) -> None:
-    """Raise AlreadyKnown where some of these are on the log."""
-    dedupe.catch_up(connection)
-    found = (dedupe.known(connection, event.source, event.id) for event in events)
-    positions = {place: seq for place, seq in enumerate(found) if seq is not None}
-    if positions:
-        raise AlreadyKnown(positions)
+def _with_twins(
+    events: Sequence[Envelope], receipts: Mapping[tuple[str, str], Receipt]
+) -> Sequence[Receipt]:
+    """Return a receipt for every event: one that came twice is a duplicate the second time."""
+    answered: set[tuple[str, str]] = set()
+    answers: list[Receipt] = []
+    for event in events:
+        name = (event.source, event.id)
+        receipt = receipts[name]
+        if name in answered and isinstance(receipt, Stored):
+            receipt = Duplicate(position=receipt.position)
+        answered.add(name)
+        answers.append(receipt)
+    return answers

@@ -93,7 +93,8 @@ def keys_of_prefix(event_id: str) -> tuple[int, int]:
 
 
 def _head(event_id: str) -> int:
-    return zlib.crc32(event_id[:PREFIX_CHARACTERS].encode()) >> (32 - _HEAD_BITS)
+    head = event_id[:PREFIX_CHARACTERS].encode("utf-8", "surrogatepass")
+    return zlib.crc32(head) >> (32 - _HEAD_BITS)
 
 
 def remember(connection: apsw.Connection) -> int:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import apsw
 
 from hub.bus import dedupe
-from hub.bus.interface import Position, Record
+from hub.bus.interface import Record
 from hub.bus.rows import SELECT, Row, id_of, record_of
-from hub.errors import Malformed
 from hub.sqlite import Store
 
 ENOUGH_BYTES = 32 * 1024 * 1024
@@ -16,9 +15,6 @@ ENOUGH_BYTES = 32 * 1024 * 1024
 ENOUGH_FOUND = 100
 """Events that the beginning of an id may find: more tell nobody which one was meant."""
 
-_LONGEST_POSITION = 18
-"""Digits: all of these are numbers that SQLite has."""
-
 _AFTER = f"{SELECT} WHERE seq > ? ORDER BY seq"
 _LATEST = f"{SELECT} ORDER BY seq DESC"
 _WITH_KEYS = f"{SELECT} WHERE seq IN ({dedupe.SEARCH}) ORDER BY seq"
@@ -26,13 +22,6 @@ _LAG = """
 SELECT coalesce((SELECT max(seq) FROM events), 0)
 - coalesce((SELECT seq FROM positions WHERE consumers = ?), 0)
 """
-
-
-def seq_of(position: Position) -> int:
-    """Return the number of a position. Raises Malformed where it is none."""
-    if not (position.isascii() and position.isdigit() and len(position) <= _LONGEST_POSITION):
-        raise Malformed("this is no position on the log: positions are whole numbers")
-    return int(position)
 
 
 class Reading:

@@ -7,6 +7,7 @@ import apsw
 
 from hub.bus.bodies import Packed, unpack
 from hub.bus.interface import Position, Record
+from hub.errors import Malformed
 from hub.events.envelope import Envelope
 
 Row = tuple[Any, ...]
@@ -19,6 +20,9 @@ COLUMNS = (
 
 SELECT = f"SELECT seq, {COLUMNS} FROM events"  # noqa: S608  the module's own words
 """What `record_of` reads."""
+
+_LONGEST_POSITION = 18
+"""Digits: all of these are numbers that SQLite has."""
 
 
 def row_of(envelope: Envelope, *, key: int, received_at: float, packed: Packed) -> Row:
@@ -47,6 +51,18 @@ def id_of(row: Row) -> str:
     """Return the event id in a row that `SELECT` has read."""
     event_id: str = row[3]
     return event_id
+
+
+def position_of(seq: int) -> Position:
+    """Return the position that a row's number is outside."""
+    return Position(str(seq))
+
+
+def seq_of(position: Position) -> int:
+    """Return the number of a position. Raises Malformed where it is none."""
+    if not (position.isascii() and position.isdigit() and len(position) <= _LONGEST_POSITION):
+        raise Malformed("this is no position on the log: positions are whole numbers")
+    return int(position)
 
 
 def record_of(connection: apsw.Connection, row: Row) -> Record:
@@ -80,4 +96,4 @@ def record_of(connection: apsw.Connection, row: Row) -> Record:
         hubkey=hubkey,
         extensions=tuple((name, value) for name, value in json.loads(extensions or "[]")),
     )
-    return Record(envelope=envelope, position=Position(str(seq)), received_at=received_at)
+    return Record(envelope=envelope, position=position_of(seq), received_at=received_at)

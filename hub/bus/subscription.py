@@ -7,7 +7,8 @@ from contextlib import suppress
 import apsw
 
 from hub.bus.interface import Record
-from hub.bus.reading import Reading, seq_of
+from hub.bus.reading import Reading
+from hub.bus.rows import seq_of
 from hub.sqlite import Store
 
 LOOK_AGAIN_SECONDS = 1.0

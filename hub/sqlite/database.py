@@ -114,7 +114,8 @@ class Database:
 
 def _open_owned(path: Path) -> tuple[Ownership, apsw.Connection, apsw.Connection]:
     opening.create(path)
-    ownership = Ownership.take(path)
+    # Behind every link: one file must not have two owners by two names.
+    ownership = Ownership.take(path.resolve())
     try:
         writing = opening.open_for_writing(path)
         opening.refuse_damage(path, writing)

@@ -17,9 +17,12 @@ _WRITER_CACHE_KIB = 32 * 1024
 """Holds what commits keep coming back to, of the indexes of millions of rows."""
 _READER_CACHE_KIB = 4 * 1024
 """The kernel caches the file anyway; this is for one query's inner pages."""
+_KEPT_LOG_BYTES = 32 * 1024 * 1024
+"""What a log that starts over keeps of its file: overwriting is cheaper than growing anew, but a
+log that was once far too long gives its room back."""
 _FIRST_SOUND_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that two connections checkpoint: https://sqlite.org/wal.html."""
-_CHECK_SECONDS = 0.5
+_CHECK_SECONDS = 0.3
 """What opening may spend on looking for damage. A small file is checked whole, a large one as far
 as this carries: a restart with a long log must not take minutes."""
 _CHECK_STEPS = 10_000
@@ -46,7 +49,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
 
 
 def refuse_damage(path: Path, connection: apsw.Connection) -> None:
-    """Raise StorageError where the file is damaged, as far as can be seen in half a second."""
+    """Raise StorageError where the file is damaged, as far as can be seen in a moment."""
     deadline = time.monotonic() + _CHECK_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _CHECK_STEPS)
     try:
@@ -69,6 +72,7 @@ def _open(path: Path, *, flags: int, cache_kib: int) -> apsw.Connection:
         mode = connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("wal_autocheckpoint", 0)
+        connection.pragma("journal_size_limit", _KEPT_LOG_BYTES)
         connection.pragma("cache_size", -cache_kib)
         connection.pragma("temp_store", "memory")
         connection.pragma("foreign_keys", 1)
@@ -88,4 +92,5 @@ def _refuse_unsound_sqlite() -> None:
 
 
 def _damaged(path: Path, found: str) -> str:
-    return f"{path} is damaged or no database ({found}); it was left as it is: restore a backup"
+    words = " ".join(found.split())
+    return f"{path} is damaged or no database ({words}); it was left as it is: restore a backup"

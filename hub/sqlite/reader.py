@@ -17,6 +17,9 @@ T = TypeVar("T")
 _THREADS = 2
 """One for the router, so that a slow search on the other does not hold up events."""
 
+_STEPS = 10_000
+"""SQLite instructions, a millisecond or so, after which a query asks whether it is still wanted."""
+
 
 class Reader:
     """Runs queries off the event loop."""
@@ -41,8 +44,6 @@ class Reader:
     async def close(self) -> None:
         """Stop the queries that still run, end the threads and close the connections."""
         self._closed = True
-        for connection in self._connections:
-            connection.interrupt()
         await asyncio.to_thread(self._pool.shutdown)
         for connection in self._connections:
             connection.close()
@@ -60,5 +61,6 @@ class Reader:
         connection: apsw.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = open_for_reading(self._path)
+            connection.set_progress_handler(lambda: self._closed, _STEPS)
             self._connections.append(connection)
         return connection

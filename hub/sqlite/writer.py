@@ -89,14 +89,14 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        # A loop that is closed has nobody left who could be told.
-        with suppress(RuntimeError):
-            while not (self._closed and self._queue.empty()):
-                if group := self._take():
-                    self._commit(group)
+        while not (self._closed and self._queue.empty()):
+            if group := self._take():
+                self._commit(group)
+                # A loop that was closed has nobody left who could be told.
+                with suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._tell, group)
-                while self._errands:
-                    self._errands.popleft()(self._connection)
+            while self._errands:
+                self._errands.popleft()(self._connection)
         self._connection.close()
 
     def _take(self) -> list[_Ticket]:
@@ -147,10 +147,10 @@ class Writer:
         """Undo the commit that failed, and decide whether there may be another.
 
         After a failed write or fsync the kernel may call pages clean that never reached the disk,
-        and a later fsync then succeeds without them (https://lwn.net/Articles/752063/). So nothing
-        is acknowledged any more until the process starts again and SQLite reads back what is
-        really there. Having no room is different: those bytes were refused, not lost, and the next
-        commit writes them anew.
+        and a later fsync then succeeds without them (https://lwn.net/Articles/752063/). So this
+        process acknowledges nothing any more: a disk that lies once is for whoever runs the hub to
+        judge. Having no room is different: those bytes were refused, not lost, and the next commit
+        writes them anew.
         """
         if isinstance(error, apsw.IOError) and self._connection.system_errno not in _OUT_OF_ROOM:
             self._lost = error

@@ -45,7 +45,9 @@ class ReadingSuite:
         assert names(await home.bus.find(UUID[:9])) == [UUID, NEIGHBOUR]
         assert names(await home.bus.find(UUID[:10])) == [UUID]
 
-    @pytest.mark.parametrize("text", ["%", "72d3162_", "72d3162*", "", "72d3162", "2d3162e-"])
+    @pytest.mark.parametrize(
+        "text", ["%", "72d3162_", "72d3162*", "", "72d3162", "2d3162e-", "72d3162e\ud800"]
+    )
     async def test_nothing_is_found_by_a_pattern_or_a_part(self, home: Home, text: str) -> None:
         await home.bus.append([event(UUID)])
         assert names(await home.bus.find(text)) == []

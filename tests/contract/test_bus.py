@@ -15,7 +15,7 @@ from bus_home import MIB, SOON, Home, event, everything, kinds, names, noise
 from bus_suite import BusSuite
 
 from hub.bus import dedupe
-from hub.bus.interface import Position
+from hub.bus.interface import Bus, Position
 from hub.bus.reading import ENOUGH_BYTES
 from hub.bus.schema import MIGRATIONS
 from hub.bus.sqlite import SqliteBus
@@ -34,7 +34,7 @@ class SqliteHome:
     async def open(self) -> None:
         self.database = await Database.own(self.path)
         await self.database.migrate("bus", MIGRATIONS)
-        self.bus = SqliteBus(store=self.database)
+        self.bus: Bus = SqliteBus(store=self.database)
 
     async def close(self) -> None:
         await self.database.close()
@@ -217,7 +217,7 @@ async def test_a_large_append_that_is_cancelled_is_whole_or_leaves_nothing(
     )
     await asyncio.wait([task])
     await home.restart()
-    await home.bus.recover()
+    await SqliteBus(store=home.database).recover()
     records = await everything(home)
     assert [record.envelope.data for record in records] in ([], [LARGE])
     assert await home.count("SELECT count(DISTINCT body) FROM event_pieces") == len(records)

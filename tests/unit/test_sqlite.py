@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from hub.errors import StorageError, StorageOwned
-from hub.sqlite import Database
+from hub.sqlite import Database, Job
 from hub.sqlite.writer import MAX_WAITING_BYTES, MAX_WAITING_JOBS
 
 SOON = 5.0
@@ -38,7 +38,7 @@ class Insert:
         return self.number
 
 
-def insert_and_fail(file: apsw.Connection) -> None:
+def insert_and_fail(file: apsw.Connection) -> int:
     Insert(-1)(file)
     raise LookupError("a job's own error")
 
@@ -86,7 +86,9 @@ async def test_a_job_that_raises_is_undone_alone_and_its_error_is_its_callers(
 ) -> None:
     with held_up(database):
         await asyncio.sleep(0)
-        jobs = [Insert(1), insert_and_fail, Insert(2), insert_and_fail, Insert(3)]
+        jobs: list[Job[int]] = [
+            Insert(1), insert_and_fail, Insert(2), insert_and_fail, Insert(3)
+        ]  # fmt: skip
         tasks = [asyncio.create_task(database.write(job)) for job in jobs]
         await asyncio.sleep(0)
     answers = await asyncio.gather(*tasks, return_exceptions=True)
@@ -175,7 +177,7 @@ async def test_what_was_submitted_before_closing_is_written(tmp_path: Path) -> N
         await asyncio.sleep(0)
     await database.close()
     assert await last == 1
-    for late in (database.write(Insert(2)), database.read(len)):
+    for late in (database.write(Insert(2)), database.read(Insert(2))):
         with pytest.raises(StorageError, match="closed"):
             await late
     again = await Database.own(path)
@@ -263,6 +265,12 @@ async def test_a_file_has_one_owner(database: Database) -> None:
     again = await Database.own(database.path)
     assert await numbers(again) == [1]
     await again.close()
+
+
+async def test_a_file_has_one_owner_by_whatever_name(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(database.path)
+    with pytest.raises(StorageOwned, match=rf"process {os.getpid()} "):
+        await Database.own(tmp_path / "link.db")
 
 
 async def test_a_new_file_is_for_its_owners_eyes_only(tmp_path: Path) -> None:
