@@ -15,6 +15,7 @@ from hub.dispatch.outcome import Dead, Done, Outcome, Parked, Retry, Skipped
 from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
 from hub.errors import ClaimLost, Malformed, PermanentError, TemporaryError
+from hub.events.view import View
 from hub.journal.interface import Claim, Journal
 
 _log = structlog.get_logger()
@@ -42,10 +43,6 @@ class Attempts:
         view = handler.view_of(claim.envelope.type)
         if view is None:
             return Parked(f"{claim.handler} is no longer for {claim.envelope.type}")
-        try:
-            reading = view.read(claim.envelope)
-        except Malformed as error:
-            return Dead(str(error))
         do = LiveDo(
             claim=claim,
             platform=self.platform,
@@ -55,26 +52,44 @@ class Attempts:
             metrics=self.metrics,
         )
         try:
-            async with asyncio.timeout(self.timeout_seconds):
-                outcome = await handler.react(reading, do) or Done()
-                await do.note()
-                return outcome
+            return await self._react(handler, view, do)
         except Interrupted as interruption:
             return interruption.outcome
         except ClaimLost:
             raise
-        except Exception as error:  # noqa: BLE001 - a handler's bug is an outcome, not the hub's end
+        except BaseException as error:
+            if _is_cancelled():
+                raise asyncio.CancelledError from error
+            # Whatever else a handler raises, even `SystemExit`, ends its attempt and not the hub.
             return self._failed(claim, error)
 
-    def _failed(self, claim: Claim, error: Exception) -> Outcome:
+    async def _react(self, handler: Handler, view: type[View], do: LiveDo) -> Outcome:
+        reading = view.read(do.event)
+        limit = asyncio.timeout(self.timeout_seconds)
+        try:
+            async with limit:
+                outcome: object = await handler.react(reading, do)
+                await do.note()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            said = f"the handler took longer than {self.timeout_seconds:g} seconds"
+            raise TemporaryError(said) from error
+        match outcome:
+            case None:
+                return Done()
+            case Skipped():
+                return outcome
+            case _:
+                said = f"a handler returns Skipped or nothing, and not {type(outcome).__name__}"
+                raise PermanentError(said)
+
+    def _failed(self, claim: Claim, error: BaseException) -> Outcome:
         match error:
-            case PermanentError():
+            case PermanentError() | Malformed():
                 return Dead(str(error))
             case TemporaryError():
                 return self._retry(claim, str(error), after=error.after)
-            case TimeoutError():
-                said = f"the handler took longer than {self.timeout_seconds:g} seconds"
-                return self._retry(claim, said, after=None)
             case _:
                 _log.error("handler_failed", handler=claim.handler, exc_info=error)
                 return self._retry(claim, f"{type(error).__name__}: {error}", after=None)
@@ -84,6 +99,12 @@ class Attempts:
         if delay is None:
             return Dead(f"{error} (after {claim.attempt} attempts)")
         return Retry(error, self.clock() + delay)
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody ends this task, and not the handler itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def outcome_name(outcome: Outcome) -> str:

@@ -56,7 +56,7 @@ def _decide(
         if handler.when is not None and not handler.when(reading):
             return NotWanted("its condition (`when`) does not hold")
         lane = f"{handler.name}/{handler.lane(reading)}" if handler.lane else default_lane
-    except Exception as error:  # noqa: BLE001 - a condition is a handler's own code
+    except BaseException as error:  # noqa: BLE001 - a condition is a handler's own code
         return Unreadable(default_lane, f"its condition failed: {type(error).__name__}: {error}")
     return Wanted(lane)
 
@@ -66,3 +66,5 @@ def _read(view: type[View], envelope: Envelope) -> View | Malformed:
         return view.read(envelope)
     except Malformed as error:
         return error
+    except Exception as error:  # noqa: BLE001 - a view is a handler's own code
+        return Malformed(f"{view.__name__} failed: {type(error).__name__}: {error}")

@@ -48,16 +48,18 @@ class Runner:
         self._metrics = attempts.metrics
         self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._slot_freed = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Execute runs until `stop`. On cancellation the runs in flight are given back."""
+        """Execute runs until `stop`, which sees to those in flight; an error gives them back."""
         try:
             while not self._stopping.is_set():
                 if not await self._start_some():
                     await self._wait()
-        finally:
+        except BaseException:
             await self._give_back()
+            raise
 
     async def drain(self) -> None:
         """Execute all that is due, and return when nothing is."""
@@ -69,8 +71,10 @@ class Runner:
         """Claim nothing more, and let the runs in flight end; give back what takes longer."""
         self._stopping.set()
         self._slot_freed.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within_seconds)
+        async with self._claiming:
+            in_flight = tuple(self._tasks)
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=within_seconds)
         await self._give_back()
 
     async def _start_some(self) -> bool:
@@ -78,15 +82,22 @@ class Runner:
         if free <= 0:
             return False
         try:
-            claims = await self._journal.claim(worker=self._worker, limit=free)
+            return await self._claim(free)
         except StorageError as error:
             _log.error("claiming_paused", error=str(error))
             await asyncio.sleep(STORAGE_PAUSE_SECONDS)
             return False
-        for claim in claims:
-            task = asyncio.create_task(self._execute(claim), name=f"run {claim.run}")
-            self._tasks[task] = claim
-            task.add_done_callback(self._ended)
+
+    async def _claim(self, limit: int) -> bool:
+        # Under a lock, so that `stop` meets no claim that is nobody's task yet.
+        async with self._claiming:
+            if self._stopping.is_set():
+                return False
+            claims = await self._journal.claim(worker=self._worker, limit=limit)
+            for claim in claims:
+                task = asyncio.create_task(self._execute(claim), name=f"run {claim.run}")
+                self._tasks[task] = claim
+                task.add_done_callback(self._ended)
         return bool(claims)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -38,7 +38,8 @@ from hub.wiring.installed import installed_handlers, platform_of
 from hub.wiring.outside import open_secrets, outside
 
 DRAIN_SECONDS = 20.0
-"""For runs in flight to end at a stop: less than the 30 s after which Kubernetes kills."""
+"""For requests and runs in flight to end at a stop: less than the 30 s after which Kubernetes
+kills."""
 
 BACKLOG_SECONDS = 5.0
 """Between two looks at the backlog: fresher than any scrape."""
@@ -58,6 +59,7 @@ class Hub:
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._stop_by = 0.0
         self.port = 0
         """The receiver's port, once entered."""
         self.admin_port = 0
@@ -80,6 +82,7 @@ class Hub:
     ) -> None:
         """Shut the doors, let what runs end, give back what takes longer, and close the files."""
         self._stopping = True
+        self._stop_by = asyncio.get_running_loop().time() + DRAIN_SECONDS
         await self._stack.aclose()
         _log.info("hub_stopped")
 
@@ -115,7 +118,7 @@ class Hub:
         router = Router(journal=self.journal, handlers=handlers)
         subscription = await stack.enter_async_context(self.bus.subscribe(GROUP))
         stack.push_async_callback(_cancel, self._run(runner.run(), "runner"))
-        stack.push_async_callback(runner.stop, within_seconds=DRAIN_SECONDS)
+        stack.push_async_callback(self._drain, runner)
         stack.push_async_callback(_cancel, self._run(router.run(subscription), "router"))
         self.backlog = BacklogView(journal=self.journal, subscription=subscription)
         self._metrics.watch(Backlog(runs=self.backlog.runs, lag=self.backlog.lag))
@@ -184,6 +187,11 @@ class Hub:
         task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
         return task
+
+    async def _drain(self, runner: Runner) -> None:
+        """Give the runs in flight what the requests before them have left of the time."""
+        left = self._stop_by - asyncio.get_running_loop().time()
+        await runner.stop(within_seconds=max(0.0, left))
 
     async def _tasks_live(self) -> str | None:
         ended = [task.get_name() for task in self._tasks if task.done()]
