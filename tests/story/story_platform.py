@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ QUICK: Mapping[str, Any] = {
 """A story does not wait for what only has to wait in the world outside."""
 
 _ARGOCD = "argocd"
-_BUSY = (RunState.RUNNING, RunState.READY)
+_UNFINISHED = (RunState.READY, RunState.RUNNING, RunState.RETRYING)
 _TAG = re.compile(r"newTag: *\"?(?P<tag>[^\s\"#]+)")
 
 
@@ -74,7 +74,7 @@ class Platform:
         self.clock = MovableClock()
         self.redactor = Redactor()
         self.hub: Hub
-        self._changes = changes
+        self.changes = changes
         self._port = 0
         scratch = folder / "world"
         scratch.mkdir()
@@ -94,7 +94,7 @@ class Platform:
     async def start(self) -> None:
         """Start a hub on the log that is there, at the address that it had."""
         self.world.write_settings(
-            self.file, state=self.state, port=self._port, admin_port=0, changes=self._changes
+            self.file, state=self.state, port=self._port, admin_port=0, changes=self.changes
         )
         settings = load(self.file, {})
         self.hub = Hub(settings, learn=self.redactor.add, clocks=self.clock.clocks)
@@ -111,27 +111,30 @@ class Platform:
     async def settled(self, *, retrying: bool = False) -> None:
         """Wait until neither the world nor the hub has anything left to do by itself.
 
-        With `retrying`, what fails and is tried again later is not waited for.
+        With `retrying`, what has failed and is tried again later is not waited for.
         """
-        busy = _BUSY if retrying else (*_BUSY, RunState.RETRYING)
-        await eventually(lambda: self._is_quiet(busy))
-
-    async def _is_quiet(self, busy: Sequence[RunState]) -> bool:
-        before = await self._last_position()
-        await self.world.settled()
-        if not await self._is_idle(busy):
-            return False
-        await self.world.settled()
-        return await self._last_position() == before and await self._is_idle(busy)
+        await eventually(lambda: self._is_quiet(retrying=retrying))
 
     async def hub_is_idle(self) -> None:
         """Wait until the hub has nothing to do, whatever the world is at."""
-        await eventually(lambda: self._is_idle((*_BUSY, RunState.RETRYING)))
+        await eventually(lambda: self._is_idle(retrying=False))
 
-    async def _is_idle(self, busy: Sequence[RunState]) -> bool:
+    async def _is_quiet(self, *, retrying: bool) -> bool:
+        before = await self._last_position()
+        await self.world.settled()
+        if not await self._is_idle(retrying=retrying):
+            return False
+        await self.world.settled()
+        return await self._last_position() == before and await self._is_idle(retrying=retrying)
+
+    async def _is_idle(self, *, retrying: bool) -> bool:
         await self.hub.backlog.refresh()
-        runs = self.hub.backlog.runs()
-        return self.hub.backlog.lag() == 0 and not any(runs[state] for state in busy)
+        if self.hub.backlog.lag() != 0:
+            return False
+        unfinished = await self.hub.journal.runs(states=_UNFINISHED, limit=10_000)
+        # Newest first, so what stays for a lane is the run that the others of it wait for.
+        heads = {run.lane: run for run in unfinished}.values()
+        return all(retrying and _has_failed_before(run) for run in heads)
 
     async def _last_position(self) -> str:
         records = await self.hub.bus.recent(1)
@@ -141,6 +144,10 @@ class Platform:
         """The events on the log whose type begins so, in order."""
         records = await self.hub.bus.read(after=None, limit=10_000)
         return [one.envelope for one in records if one.envelope.type.startswith(kind)]
+
+    async def until_event(self, kind: str) -> None:
+        """Wait until an event whose type begins so is on the log."""
+        await eventually(lambda: self.events(kind))
 
     async def explain(self, event_id: str) -> Explanation:
         settings = load(self.file, {})
@@ -216,12 +223,14 @@ class Platform:
         text = self.message(environment, commit, service=service).text
         return text.partition(": ")[2].partition(" (")[0]
 
-    async def until_stage(self, environment: str, commit: Commit, stage: str) -> None:
+    async def until_stage(
+        self, environment: str, commit: Commit, stage: str, *, service: str = SAMPLE_SERVICE
+    ) -> None:
         """Wait until the message says that a deployment stands there."""
 
         async def says_so() -> bool:
-            found = self.messages_about(environment, commit)
-            return bool(found) and self.stage(environment, commit) == stage
+            found = self.messages_about(environment, commit, service=service)
+            return bool(found) and self.stage(environment, commit, service=service) == stage
 
         await eventually(says_so)
 
@@ -295,6 +304,10 @@ def overlay(environment: str, *, service: str = SAMPLE_SERVICE) -> str:
 def tag_of(commit: Commit) -> str:
     """The tag of the image that is built of a commit."""
     return commit.sha[:12]
+
+
+def _has_failed_before(run: Run) -> bool:
+    return run.state is RunState.RETRYING or run.attempts > 1
 
 
 def _tag(kustomization: bytes) -> str:
