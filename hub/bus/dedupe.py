@@ -22,7 +22,7 @@ PREFIX_CHARACTERS = 8
 """How much of an id one has to know to look for it."""
 
 RECENT_EVENTS = 32_768
-"""How many keys gather in memory (20 B each) before they are settled: at a million events ten of
+"""How many keys gather in memory (20 B each) before they are settled: at a million events six of
 them share a page, and after a restart their rows are read again in a tenth of a second."""
 
 SLICE = 512

@@ -1,6 +1,5 @@
 """Events as rows of the table `events`, and back. Pure, but for the pieces of a large body."""
 
-import json
 from typing import Any
 
 import apsw
@@ -8,14 +7,12 @@ import apsw
 from hub.bus.bodies import Packed, unpack
 from hub.bus.interface import Position, Record
 from hub.errors import Malformed
+from hub.events import columns
 from hub.events.envelope import Envelope
 
 Row = tuple[Any, ...]
 
-COLUMNS = (
-    "key, received_at, id, source, type, partitionkey, subject, time, datacontenttype, dataschema, "
-    "traceparent, hubhops, hubkey, extensions, body, data"
-)
+COLUMNS = f"key, received_at, {', '.join(columns.NAMES)}, body, data"
 """In the order of `row_of`."""
 
 SELECT = f"SELECT seq, {COLUMNS} FROM events"  # noqa: S608  the module's own words
@@ -27,24 +24,7 @@ _LONGEST_POSITION = 18
 
 def row_of(envelope: Envelope, *, key: int, received_at: float, packed: Packed) -> Row:
     """Return the values of `COLUMNS`."""
-    return (
-        key,
-        received_at,
-        envelope.id,
-        envelope.source,
-        envelope.type,
-        envelope.partitionkey,
-        envelope.subject,
-        envelope.time,
-        envelope.datacontenttype,
-        envelope.dataschema,
-        envelope.traceparent,
-        envelope.hubhops,
-        envelope.hubkey,
-        json.dumps(envelope.extensions) if envelope.extensions else None,
-        packed.body,
-        packed.data,
-    )
+    return (key, received_at, *columns.values_of(envelope), packed.body, packed.data)
 
 
 def id_of(row: Row) -> str:
@@ -67,33 +47,6 @@ def seq_of(position: Position) -> int:
 
 def record_of(connection: apsw.Connection, row: Row) -> Record:
     """Return the event of a row that `SELECT` has read. Raises StorageError."""
-    seq, _, received_at, *attributes, extensions, body, data = row
-    (
-        event_id,
-        source,
-        type_,
-        partitionkey,
-        subject,
-        time,
-        datacontenttype,
-        dataschema,
-        traceparent,
-        hubhops,
-        hubkey,
-    ) = attributes
-    envelope = Envelope(
-        id=event_id,
-        source=source,
-        type=type_,
-        partitionkey=partitionkey,
-        data=unpack(connection, Packed(body=body, data=data)),
-        subject=subject,
-        time=time,
-        datacontenttype=datacontenttype,
-        dataschema=dataschema,
-        traceparent=traceparent,
-        hubhops=hubhops,
-        hubkey=hubkey,
-        extensions=tuple((name, value) for name, value in json.loads(extensions or "[]")),
-    )
+    seq, _, received_at, *values, body, data = row
+    envelope = columns.envelope_of(values, data=unpack(connection, Packed(body=body, data=data)))
     return Record(envelope=envelope, position=position_of(seq), received_at=received_at)

@@ -15,15 +15,13 @@ import apsw
 
 from hub.errors import ClaimLost
 from hub.journal.interface import Claim, Finished, PlannedRun, RunId, RunState, Step, Wait
-from hub.journal.rows import Row, row_of_step, step_of_row
+from hub.journal.rows import EVENT_COLUMNS, Row, row_of_step, step_of_row
 
-_WRITE_EVENT = """
-INSERT INTO run_events (
-  digest, source, event_id, type, partitionkey, subject, time, datacontenttype, dataschema,
-  traceparent, hubhops, hubkey, extensions, data
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_WRITE_EVENT = f"""
+INSERT INTO run_events (digest, {EVENT_COLUMNS})
+VALUES (?, {", ".join("?" for _ in EVENT_COLUMNS.split(","))})
 ON CONFLICT (digest) DO NOTHING
-"""
+"""  # noqa: S608  the columns are the module's own words
 
 _WRITE_RUN = """
 INSERT INTO runs (event, handler, lane, state, detail, planned_at, finished_at)
@@ -53,14 +51,11 @@ UPDATE runs SET
 WHERE id IN (SELECT id FROM runs WHERE held_until <= ? ORDER BY held_until LIMIT ?)
 """
 
-_FIRST_IN_LINE = """
-SELECT
-  runs.id, token + 1, handler, lane, attempts + 1, state,
-  source, event_id, type, partitionkey, subject, time, datacontenttype, dataschema,
-  traceparent, hubhops, hubkey, extensions, data
+_FIRST_IN_LINE = f"""
+SELECT runs.id, token + 1, handler, lane, attempts + 1, state, {EVENT_COLUMNS}
 FROM runs JOIN run_events ON run_events.id = runs.event
 WHERE turn IS NOT NULL ORDER BY turn, runs.id LIMIT ?
-"""
+"""  # noqa: S608  the columns are the module's own words
 
 _START = """
 UPDATE runs SET

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import apsw
 
 from hub.journal.interface import Attempt, Run, RunId, RunState
-from hub.journal.rows import Row, attempt_of_row, digest_of, run_of_row
+from hub.journal.rows import EVENT_COLUMNS, Row, attempt_of_row, digest_of, run_of_row
 
 _RUN = """
 SELECT
@@ -28,12 +28,10 @@ _RUNS_OF_EVENT = f"{_RUN} WHERE {_OF_EVENT} {_MATCHING}"
 _ONE_RUN = f"{_RUN} WHERE runs.id = ?"
 _DEAD_LETTERS = f"{_RUN} WHERE state IN ('dead', 'parked') {_MATCHING}"
 
-_EVENT = """
-SELECT
-  source, event_id, type, partitionkey, subject, time, datacontenttype, dataschema,
-  traceparent, hubhops, hubkey, extensions, data
+_EVENT = f"""
+SELECT {EVENT_COLUMNS}
 FROM run_events WHERE id = (SELECT event FROM runs WHERE id = ?)
-"""
+"""  # noqa: S608  the columns are the module's own words
 
 _NEXT_DUE_AT = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE turn IS NOT NULL) THEN 0.0

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from hub.errors import StorageError
+from hub.events import columns
 from hub.events.envelope import Envelope
 from hub.events.identity import derive_id
 from hub.journal.interface import Attempt, Run, RunId, RunState, Step
 
 Row = tuple[Any, ...]
+
+EVENT_COLUMNS = ", ".join("event_id" if name == "id" else name for name in columns.NAMES) + ", data"
+"""The columns of `run_events` that hold an event: `id` is the row's own number there."""
 
 _ZSTD_LEVEL = 1
 """Smaller rows make the insert cheaper by more than this level costs; higher levels do not."""
@@ -29,18 +32,7 @@ def rows_of_events(envelopes: Iterable[Envelope]) -> list[Row]:
     return [
         (
             digest_of(envelope.source, envelope.id),
-            envelope.source,
-            envelope.id,
-            envelope.type,
-            envelope.partitionkey,
-            envelope.subject,
-            envelope.time,
-            envelope.datacontenttype,
-            envelope.dataschema,
-            envelope.traceparent,
-            envelope.hubhops,
-            envelope.hubkey,
-            orjson.dumps(envelope.extensions) if envelope.extensions else None,
+            *columns.values_of(envelope),
             compressor.compress(envelope.data),
         )
         for envelope in envelopes
@@ -54,42 +46,12 @@ def events_of_rows(rows: Sequence[Row]) -> list[Envelope]:
     """
     decompressor = ZstdDecompressor()
     try:
-        return [_event(row, decompressor) for row in rows]
-    except (ZstdError, orjson.JSONDecodeError) as error:
+        return [
+            columns.envelope_of(values, data=decompressor.decompress(data))
+            for *values, data in rows
+        ]
+    except (ZstdError, ValueError) as error:
         raise StorageError(f"an event in the journal is damaged: {error}") from error
-
-
-def _event(row: Row, decompressor: ZstdDecompressor) -> Envelope:
-    (
-        source,
-        event_id,
-        kind,
-        partitionkey,
-        subject,
-        time,
-        datacontenttype,
-        dataschema,
-        traceparent,
-        hubhops,
-        hubkey,
-        extensions,
-        data,
-    ) = row
-    return Envelope(
-        id=event_id,
-        source=source,
-        type=kind,
-        partitionkey=partitionkey,
-        data=decompressor.decompress(data),
-        subject=subject,
-        time=time,
-        datacontenttype=datacontenttype,
-        dataschema=dataschema,
-        traceparent=traceparent,
-        hubhops=hubhops,
-        hubkey=hubkey,
-        extensions=tuple((name, value) for name, value in orjson.loads(extensions or b"[]")),
-    )
 
 
 def run_of_row(row: Row) -> Run:

@@ -21,7 +21,7 @@ CREATE TABLE run_events (
   traceparent TEXT,
   hubhops INTEGER NOT NULL,
   hubkey TEXT,
-  extensions BLOB,                 -- JSON, where there are any
+  extensions TEXT,                 -- JSON, where there are any
   data BLOB NOT NULL               -- zstd
 ) STRICT;
 

@@ -18,8 +18,8 @@ import apsw
 from hub.sqlite.writer import Writer
 
 CHECKPOINT_BYTES = 16 * 1024 * 1024
-"""How far the log grows before a checkpoint: measured, the calmest commits beside it. Half of it
-makes twice the checkpoints, and twice of it longer ones."""
+"""How far the log grows before a checkpoint. Beside checkpoints of this size the slowest commits
+took a quarter of what they took beside SQLite's own, which the writer does within a commit."""
 ALARM_BYTES = 64 * 1024 * 1024
 """Where checkpoints plainly fail: one waits for readers now, and whoever runs the hub is told."""
 _PATIENCE_MILLISECONDS = 100

@@ -50,6 +50,7 @@ def _meaning(call: str) -> str:
 async def test_every_acknowledgement_comes_after_a_sync_of_what_it_acknowledges(
     tmp_path: Path,
 ) -> None:
+    """T69."""
     trace = tmp_path / "trace"
     await traced(tmp_path / "log.db", trace, "-e", "trace=pwrite64,fdatasync,write")
     calls = " ".join(interesting(_text(trace)))
@@ -59,6 +60,7 @@ async def test_every_acknowledgement_comes_after_a_sync_of_what_it_acknowledges(
 
 
 async def test_after_a_failed_sync_nothing_is_acknowledged_any_more(tmp_path: Path) -> None:
+    """T70, where the disk fails and is not merely full."""
     path = tmp_path / "log.db"
     failing = f"inject=fdatasync:error=EIO:when={FAILING_SYNC}"
     said = await traced(path, tmp_path / "trace", "-e", "trace=fdatasync", "-e", failing)

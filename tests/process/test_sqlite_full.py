@@ -17,6 +17,7 @@ NO_LIMIT = 1_000_000_000
 
 
 async def test_a_process_without_room_refuses_until_there_is_room_again(tmp_path: Path) -> None:
+    """T70."""
     path = tmp_path / "log.db"
     async with other_process("fill", path) as process:
         said = await all_lines(process)

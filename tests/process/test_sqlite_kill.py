@@ -31,6 +31,7 @@ def integrity(path: Path) -> str:
 
 @pytest.mark.timeout(240)
 async def test_every_acknowledged_event_survives_a_kill_at_any_point(tmp_path: Path) -> None:
+    """T68."""
     path = tmp_path / "log.db"
     said: set[str] = set()
     for number in range(KILLS):

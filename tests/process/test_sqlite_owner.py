@@ -10,6 +10,7 @@ from hub.sqlite import Database
 
 
 async def test_a_second_process_is_refused_and_told_the_holder(tmp_path: Path) -> None:
+    """T72."""
     path = tmp_path / "log.db"
     async with other_process("own", path) as owner:
         said, pid = await next_line(owner)

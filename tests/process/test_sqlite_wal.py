@@ -60,6 +60,7 @@ async def test_the_log_stays_short_while_much_is_written(written: Written) -> No
 async def test_a_reader_that_stays_raises_the_alarm_and_the_log_shrinks_when_it_leaves(
     written: Written,
 ) -> None:
+    """T71."""
     await written.write(1)
     async with other_process("hold", written.database.path) as reader:
         assert await next_line(reader) == ["reading"]

@@ -120,6 +120,7 @@ async def test_a_caller_that_leaves_takes_nobody_with_it(database: Database) -> 
 
 
 async def test_what_waits_is_bounded_in_bytes(database: Database) -> None:
+    """T58: whoever comes too much is told, and nothing is dropped."""
     with held_up(database):
         await asyncio.sleep(0)
         large = asyncio.create_task(database.write(Insert(1), size=MAX_WAITING_BYTES))
@@ -222,6 +223,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database: Databas
 
 
 async def test_tables_of_a_newer_version_are_refused(database: Database) -> None:
+    """T74."""
     await database.migrate("test", [TABLE, "INSERT INTO numbers VALUES (1)"])
     with pytest.raises(StorageError, match=r"version 2, newer than this program's 1"):
         await database.migrate("test", [TABLE])
@@ -337,6 +339,7 @@ def cut_short(data: bytes) -> bytes:
 async def test_a_damaged_file_is_refused_and_left_as_it_is(
     filled: Path, damage: Callable[[bytes], bytes]
 ) -> None:
+    """T73."""
     damaged = damage(content(filled))
     replace_content(filled, damaged)
     for _ in range(2):
