@@ -76,6 +76,8 @@ def _open(path: Path, *, flags: int, cache_kib: int) -> apsw.Connection:
         connection.pragma("cache_size", -cache_kib)
         connection.pragma("temp_store", "memory")
         connection.pragma("foreign_keys", 1)
+        # Without it, a statement whose plan may depend on a bound value is planned at every call.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StorageError(_damaged(path, str(error))) from error
     except apsw.Error as error:
