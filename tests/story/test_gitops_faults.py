@@ -80,8 +80,10 @@ async def test_a_push_without_an_answer_is_one_commit(platform):
     await platform.settled()
 
     assert fault.hits == 1
-    assert len(await platform.bumps()) == 1
+    (bump,) = await platform.bumps()
     deployed(platform, commit)
+    message = platform.message("staging", commit).text
+    assert f" {tag_of(commit)} in {bump.sha[:7]}" in message
 
 
 async def test_a_git_server_in_trouble_delays_a_bump(platform):

@@ -2,9 +2,8 @@
 
 from story_platform import SOURCE
 
-
-def params_of(run):
-    return {one["name"]: one["value"] for one in run["spec"]["params"]}
+from hub.sandbox.tekton import Outcome
+from hub.sandbox.tekton.states import params_of
 
 
 async def test_a_pull_request_of_the_same_repository_is_built_but_not_deployed(platform):
@@ -35,7 +34,7 @@ async def test_a_pull_request_that_moves_on_is_built_again(platform):
 
 async def test_a_failed_pull_request_is_told_on_its_commit_and_not_in_the_channel(platform):
     world = platform.world
-    world.tekton.outcome("order-service", "failed", message="3 tests failed")
+    world.tekton.outcome("order-service", Outcome.FAILED, message="3 tests failed")
     commit = await world.push(branch="topic")
     await world.github.open_pull_request(SOURCE, "topic", "Try this")
     await platform.settled()
