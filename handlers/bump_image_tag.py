@@ -1,18 +1,20 @@
 """A build that succeeded goes into the gitops repository, for the environments of its branch."""
 
-from hub.actions.gitops import BumpImage, BumpState, Image
+from hub.actions.gitops import Bump, BumpImage, BumpState, EnvironmentBump, Image
 from hub.actions.hub import Emit, RecordBuild
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
 from hub.dispatch import Do, Skipped, on
 from hub.errors import PermanentError
 from hub.events.tekton import PipelineRunFinished
-from hub.events.trunkline import ImageBumped
+from hub.events.trunkline import ImageBumped, ImageSuperseded
 
 
 @on(PipelineRunFinished)
 async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
     """Bump the image in the gitops repository once its pipeline has succeeded."""
-    run = await do(ReadPipelineRun(namespace=event.namespace, run=event.name, uid=event.uid))
+    run = await do(
+        ReadPipelineRun(namespace=event.namespace, run=event.name, uid=event.uid, finished=True)
+    )
     environments = do.platform.environments(run.branch)
     if run.state is not RunState.SUCCEEDED:
         return Skipped(f"the run {event.name} is {run.state}")
@@ -31,8 +33,22 @@ async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
         )
     )
     for one in bump.environments:
-        if one.state is BumpState.BUMPED:
-            bumped = ImageBumped(
+        said = _said(run, image, bump, one)
+        if said is not None:
+            subject = f"{run.service}/{one.environment}"
+            await do(Emit(type=said.types[0], subject=subject, data=said.to_json()))
+    if bump.commit is None:
+        return Skipped("; ".join(f"{one.environment}: {one.reason}" for one in bump.environments))
+    return None
+
+
+def _said(
+    run: PipelineRun, image: Image, bump: Bump, one: EnvironmentBump
+) -> ImageBumped | ImageSuperseded | None:
+    """Return what there is to tell of one environment."""
+    match one.state:
+        case BumpState.BUMPED:
+            return ImageBumped(
                 service=run.service,
                 environment=one.environment,
                 repository=run.repository,
@@ -42,16 +58,16 @@ async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
                 commit=bump.commit or "",
                 bumped_at=bump.committed_at,
             )
-            await do(
-                Emit(
-                    type=ImageBumped.types[0],
-                    subject=f"{run.service}/{one.environment}",
-                    data=bumped.to_json(),
-                )
+        case BumpState.SUPERSEDED:
+            return ImageSuperseded(
+                service=run.service,
+                environment=one.environment,
+                revision=run.revision,
+                reason=one.reason,
+                built_at=run.finished_at,
             )
-    if bump.commit is None:
-        return Skipped("; ".join(f"{one.environment}: {one.reason}" for one in bump.environments))
-    return None
+        case BumpState.UNCHANGED:
+            return None
 
 
 def _image(run: PipelineRun) -> Image:

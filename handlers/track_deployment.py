@@ -13,9 +13,11 @@ from hub.dispatch import Do, Skipped, on
 from hub.events.argocd import ApplicationChanged
 from hub.events.deployment import Sighting, Stage
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import DeploymentChanged, ImageBumped
+from hub.events.trunkline import DeploymentChanged, ImageBumped, ImageSuperseded
 
-_Seen = PipelineRunStarted | PipelineRunFinished | ImageBumped | ApplicationChanged
+_Seen = (
+    PipelineRunStarted | PipelineRunFinished | ImageBumped | ImageSuperseded | ApplicationChanged
+)
 
 
 def _lane(seen: _Seen) -> str:
@@ -29,6 +31,7 @@ def _lane(seen: _Seen) -> str:
     PipelineRunStarted,
     PipelineRunFinished,
     ImageBumped,
+    ImageSuperseded,
     ApplicationChanged,
     lane=_lane,
 )
@@ -37,6 +40,9 @@ async def track_deployment(seen: _Seen, do: Do) -> Skipped | None:
     match seen:
         case ImageBumped():
             await _record(do, seen.service, seen.environment, seen.revision, _bumped(seen))
+            return None
+        case ImageSuperseded():
+            await _record(do, seen.service, seen.environment, seen.revision, _superseded(seen))
             return None
         case ApplicationChanged():
             return await _track_application(seen, do)
@@ -47,7 +53,14 @@ async def track_deployment(seen: _Seen, do: Do) -> Skipped | None:
 
 
 async def _track_build(seen: PipelineRunStarted | PipelineRunFinished, do: Do) -> Skipped | None:
-    run = await do(ReadPipelineRun(namespace=seen.namespace, run=seen.name, uid=seen.uid))
+    run = await do(
+        ReadPipelineRun(
+            namespace=seen.namespace,
+            run=seen.name,
+            uid=seen.uid,
+            finished=isinstance(seen, PipelineRunFinished),
+        )
+    )
     environments = do.platform.environments(run.branch)
     if run.state is RunState.GONE or not (run.service and run.revision and environments):
         return Skipped(f"the run {seen.name} builds no branch that is deployed")
@@ -117,6 +130,10 @@ def _bumped(image: ImageBumped) -> Sighting:
         at=image.bumped_at,
         detail=f"{image.tag} in {image.commit[:7]}",
     )
+
+
+def _superseded(image: ImageSuperseded) -> Sighting:
+    return Sighting(stage=Stage.NOT_BUMPED, at=image.built_at, detail=image.reason)
 
 
 def _synced(app: Application, url: str | None) -> Sighting | None:

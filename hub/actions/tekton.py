@@ -100,6 +100,9 @@ class ReadPipelineRun(Action[PipelineRun]):
     namespace: str
     run: str
     uid: str
+    finished: bool = False
+    """Whether an event says that the run has finished: while the cluster says that it still runs,
+    it is asked again later. So an event that is ahead of the truth, or forged, loses nothing."""
 
     def supposed(self) -> PipelineRun:
         """No such run."""

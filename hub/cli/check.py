@@ -69,6 +69,6 @@ def _doors(settings: Settings) -> dict[str, str]:
         "events": len(receiver.events.bearer) + len(receiver.events.signing),
     }
     return {
-        door: f"open, {count} keys" if count else "shut: it has no keys"
+        door: f"open, keys: {count}" if count else "shut: it has no keys"
         for door, count in keys.items()
     }

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from hub.bus.interface import Record
 from hub.cli.output import Exit, complain, say, say_json, say_table, when
 from hub.cli.places import desk, settings_of
-from hub.errors import SettingsError
 from hub.journal.interface import Run, RunState
 from hub.views.explain import Explanation, HandlerStory, RunStory
 from hub.views.explain import explain as explain_event
@@ -164,7 +165,8 @@ async def runs(
 def _states(names: Sequence[str]) -> tuple[RunState, ...]:
     unknown = [name for name in names if name not in set(RunState)]
     if unknown:
-        raise SettingsError([f"--state {', '.join(unknown)}: one of {', '.join(RunState)}"])
+        said = f"{', '.join(unknown)} is none of {', '.join(RunState)}"
+        raise typer.BadParameter(said, param_hint="--state")
     return tuple(RunState(name) for name in names)
 
 

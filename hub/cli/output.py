@@ -1,5 +1,6 @@
 """How the command speaks: lines for people, JSON for programs, exit codes for scripts."""
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,15 +21,9 @@ class Exit(IntEnum):
     """The settings are wrong (EX_CONFIG)."""
 
 
-_KEPT_CONTROLS = frozenset("\n")
-
-
 def plain(text: str) -> str:
-    """Return text from outside without anything that a terminal would obey."""
-    return "".join(
-        char if char in _KEPT_CONTROLS or char.isprintable() else f"\\x{ord(char):02x}"
-        for char in text
-    )
+    """Return text from outside as one line without anything that a terminal would obey."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def say(text: str = "") -> None:
@@ -42,13 +37,15 @@ def complain(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Write one JSON document on one line."""
-    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    """Write one JSON document on one line, in which a terminal finds nothing to obey either."""
+    text = orjson.dumps(value, default=str).decode()
+    safe = (char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    sys.stdout.write("".join(safe) + "\n")
 
 
 def say_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write rows under their heads, each column as wide as its widest cell but the last."""
-    table = [tuple(heads), *(tuple(plain(cell).replace("\n", " ") for cell in row) for row in rows)]
+    table = [tuple(heads), *(tuple(map(plain, row)) for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(heads))]
     for row in table:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import os
+import shlex
 import time
 import uuid
 from http import HTTPStatus
@@ -10,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import aiohttp
+import typer
 
 from hub.cli.output import Exit, complain, say, say_json
 from hub.cli.places import settings_of
@@ -36,8 +39,7 @@ async def send(
 ) -> int:
     """Post one signed delivery and show the answer; returns the exit code."""
     if source != "github":
-        complain(f"`{source}` cannot be sent; `github` can.")
-        return Exit.FAILED
+        raise typer.BadParameter(f"`{source}` cannot be sent; `github` can", param_hint="SOURCE")
     body = _body(event, payload)
     settings = settings_of(config)
     headers = {
@@ -57,7 +59,7 @@ async def send(
         ):
             status, answer = response.status, await response.text()
     except (aiohttp.ClientError, TimeoutError) as error:
-        complain(f"{target} cannot be reached: {error}. Is `trunkline serve` running?")
+        complain(f"{target} cannot be reached: {_why(error)}. Is `trunkline serve` running?")
         return Exit.UNAVAILABLE
     _show(status, answer, headers["X-GitHub-Delivery"], as_json=as_json)
     return 0 if status in {HTTPStatus.OK, HTTPStatus.ACCEPTED} else Exit.FAILED
@@ -77,7 +79,7 @@ def sign(payload: Path, config: Path | None, *, as_json: bool) -> None:
     say("  -H 'Content-Type: application/json' \\")
     say(f"  -H 'X-GitHub-Event: push' -H 'X-GitHub-Delivery: {uuid.uuid4()}' \\")
     say(f"  -H '{header}' \\")
-    say(f"  --data-binary '@{payload}'")
+    say(f"  --data-binary {shlex.quote(f'@{payload}')}")
 
 
 def _body(event: str, payload: Path | None) -> bytes:
@@ -87,8 +89,8 @@ def _body(event: str, payload: Path | None) -> bytes:
     sample = samples / f"{event}.json"
     known = sorted(one.name.removesuffix(".json") for one in samples.iterdir())
     if event not in known:
-        problem = f"there is no sample of `{event}` (there is {', '.join(known)}): use --payload"
-        raise SettingsError([problem])
+        said = f"there is no sample of `{event}` (there is {', '.join(known)}): use --payload"
+        raise typer.BadParameter(said, param_hint="EVENT")
     commit = hashlib.sha1(uuid.uuid4().bytes, usedforsecurity=False).hexdigest()
     return sample.read_text("utf-8").replace(_PLACEHOLDER, commit).encode()
 
@@ -97,7 +99,8 @@ def _read(payload: Path) -> bytes:
     try:
         return payload.read_bytes()
     except OSError as error:
-        raise SettingsError([f"{payload} cannot be read: {error.strerror}"]) from error
+        said = f"{payload} cannot be read: {error.strerror}"
+        raise typer.BadParameter(said, param_hint="PAYLOAD") from error
 
 
 def _github_key(settings: Settings) -> RingKey:
@@ -114,6 +117,16 @@ def _signature(key: RingKey, body: bytes) -> str:
 
 def _address(settings: Settings) -> str:
     return f"http://{settings.receiver.host}:{settings.receiver.port}/webhooks/github"
+
+
+def _why(error: aiohttp.ClientError | TimeoutError) -> str:
+    match error:
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case TimeoutError():
+            return f"no answer within {_PATIENCE_SECONDS:g} seconds"
+        case _:
+            return str(error)
 
 
 def _show(status: int, answer: str, delivery: str, *, as_json: bool) -> None:

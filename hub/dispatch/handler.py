@@ -15,6 +15,7 @@ A = TypeVar("A", bound=View)
 B = TypeVar("B", bound=View)
 C = TypeVar("C", bound=View)
 D = TypeVar("D", bound=View)
+E = TypeVar("E", bound=View)
 V = TypeVar("V", bound=View)
 R = TypeVar("R")
 
@@ -118,6 +119,18 @@ def on(
     when: Callable[[A | B | C | D], bool] | None = None,
     lane: Callable[[A | B | C | D], str] | None = None,
 ) -> Callable[[Reaction[A | B | C | D]], Handler]: ...
+@overload
+def on(
+    a: type[A],
+    b: type[B],
+    c: type[C],
+    d: type[D],
+    e: type[E],
+    /,
+    *,
+    when: Callable[[A | B | C | D | E], bool] | None = None,
+    lane: Callable[[A | B | C | D | E], str] | None = None,
+) -> Callable[[Reaction[A | B | C | D | E]], Handler]: ...
 def on(
     *views: type[View],
     when: Callable[[Any], bool] | None = None,

@@ -3,7 +3,12 @@
 from typing import ClassVar
 
 from hub.events.deployment import Stage
-from hub.events.types import DEPLOYMENT_CHANGED, IMAGE_BUMPED, RUN_DEAD_LETTERED
+from hub.events.types import (
+    DEPLOYMENT_CHANGED,
+    IMAGE_BUMPED,
+    IMAGE_SUPERSEDED,
+    RUN_DEAD_LETTERED,
+)
 from hub.events.view import View
 
 
@@ -32,6 +37,20 @@ class ImageBumped(HubView):
     commit: str
     """The gitops commit."""
     bumped_at: str
+    """RFC 3339, UTC."""
+
+
+class ImageSuperseded(HubView):
+    """A build's image was kept out of an environment by a newer one."""
+
+    types: ClassVar[tuple[str, ...]] = (IMAGE_SUPERSEDED,)
+
+    service: str
+    environment: str
+    revision: str
+    """The source commit that was built."""
+    reason: str
+    built_at: str
     """RFC 3339, UTC."""
 
 

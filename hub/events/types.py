@@ -52,6 +52,8 @@ HUB: Final = "dev.trunkline."
 
 IMAGE_BUMPED: Final = "dev.trunkline.image.bumped.v1"
 """A build's image stands in an environment of the gitops repository."""
+IMAGE_SUPERSEDED: Final = "dev.trunkline.image.superseded.v1"
+"""A build's image was kept out of an environment, for a newer commit's was there before it."""
 DEPLOYMENT_CHANGED: Final = "dev.trunkline.deployment.changed.v1"
 """A deployment was seen at a stage of its way; what is known of all of it stands in its record."""
 RUN_DEAD_LETTERED: Final = "dev.trunkline.run.dead-lettered.v1"

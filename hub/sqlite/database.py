@@ -107,6 +107,11 @@ class Database:
         return self._path
 
     @property
+    def lost(self) -> bool:
+        """Whether the disk has failed, so that only another process can write the file again."""
+        return self._writer.lost
+
+    @property
     def owned(self) -> bool:
         """Whether this process owns the file."""
         return self._ownership is not None

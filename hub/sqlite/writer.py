@@ -65,6 +65,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> bool:
+        """Whether a failure has ended all writing: nothing is acknowledged any more."""
+        return self._lost is not None
+
     async def submit(self, job: Job[T], *, size: int) -> T:
         """Run the job in the next commit; see Store.write."""
         if self._closed:

@@ -122,7 +122,7 @@ class Hub:
         stack.push_async_callback(_cancel, self._run(router.run(subscription), "router"))
         self.backlog = BacklogView(journal=self.journal, subscription=subscription)
         self._metrics.watch(Backlog(runs=self.backlog.runs, lag=self.backlog.lag))
-        stack.push_async_callback(_cancel, self._run(_keep_fresh(self.backlog), "backlog"))
+        stack.push_async_callback(_cancel, self._run(_keep_fresh(self.backlog, files), "backlog"))
         await self._open_ports()
 
     async def _open_files(self) -> "_Files":
@@ -213,11 +213,17 @@ class _Files:
     journal: Database
 
 
-async def _keep_fresh(backlog: BacklogView) -> None:
-    while True:
+async def _keep_fresh(backlog: BacklogView, files: _Files) -> None:
+    """Keep the figures of the backlog, and end the hub where its disk has failed.
+
+    What is really on the disk is known only to a process that opens the file anew. Raises
+    StorageError.
+    """
+    while not (files.bus.lost or files.journal.lost):
         with suppress(StorageError):
             await backlog.refresh()
         await asyncio.sleep(BACKLOG_SECONDS)
+    raise StorageError("the disk has failed; the hub has to be started again")
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

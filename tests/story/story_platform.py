@@ -37,7 +37,11 @@ PRODUCTION = f"{SAMPLE_SERVICE}-production"
 
 QUICK: Mapping[str, Any] = {
     "slack": {"seconds_per_message": 0},
-    "dispatch": {"retry_base_seconds": 0.01, "retry_cap_seconds": 0.05},
+    "dispatch": {
+        "retry_attempts": 1_000,
+        "retry_base_seconds": 0.01,
+        "retry_cap_seconds": 0.05,
+    },
 }
 """A story does not wait for what only has to wait in the world outside."""
 
@@ -115,9 +119,9 @@ class Platform:
         """
         await eventually(lambda: self._is_quiet(retrying=retrying))
 
-    async def hub_is_idle(self) -> None:
+    async def hub_is_idle(self, *, retrying: bool = False) -> None:
         """Wait until the hub has nothing to do, whatever the world is at."""
-        await eventually(lambda: self._is_idle(retrying=False))
+        await eventually(lambda: self._is_idle(retrying=retrying))
 
     async def _is_quiet(self, *, retrying: bool) -> bool:
         before = await self._last_position()

@@ -88,17 +88,26 @@ async def test_the_forged_image_of_a_true_success_is_not_deployed(platform):
         assert platform.stage(environment, commit) == "healthy"
 
 
-async def test_the_forged_success_of_a_run_that_still_goes_on_changes_nothing(platform):
+async def test_the_forged_success_of_a_run_that_still_goes_on_waits_for_the_true_one(platform):
     platform.world.tekton.pace.hold()
     commit = await platform.world.push()
     await platform.until_stage("dev", commit, "building")
     (run,) = platform.pipeline_runs()
     assert await platform.tell_as_tekton("successful", as_success(run)) == 202
-    await platform.hub_is_idle()
+    await platform.hub_is_idle(retrying=True)
 
     assert {*platform.statuses(commit)} == {"pending"}
     assert platform.stage("dev", commit) == "building"
     assert await platform.bumps() == []
+
+    platform.world.tekton.pace.release()
+    await platform.world.settled()
+    platform.clock.skip(60)
+    await platform.settled()
+
+    assert platform.statuses(commit)[-1] == "success"
+    assert platform.stage("dev", commit) == "healthy"
+    assert len(await platform.bumps()) == 1
 
 
 async def test_a_forged_degradation_of_production_pages_nobody(platform):

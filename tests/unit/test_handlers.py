@@ -35,8 +35,8 @@ from hub.events.deployment import Deployment, Sighting, Stage
 from hub.events.envelope import Envelope
 from hub.events.github import PullRequest, Push
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import DeploymentChanged, ImageBumped
-from hub.events.types import HEALTH_DEGRADED, SYNC_SUCCEEDED
+from hub.events.trunkline import DeploymentChanged, ImageBumped, ImageSuperseded
+from hub.events.types import HEALTH_DEGRADED, IMAGE_SUPERSEDED, SYNC_SUCCEEDED
 
 SHA = "a1" * 20
 DIGEST = "sha256:" + "d" * 64
@@ -236,7 +236,7 @@ async def test_a_success_is_bumped_in_the_environments_of_its_branch():
     assert ImageBumped.model_validate_json(rehearsal.of(Emit)[0].data).digest == DIGEST
 
 
-async def test_a_superseded_build_is_skipped_with_the_reason():
+async def test_a_superseded_build_is_told_of_and_skipped_with_the_reason():
     superseded = Bump(
         commit=None,
         environments=(
@@ -248,8 +248,22 @@ async def test_a_superseded_build_is_skipped_with_the_reason():
     rehearsal = await decided(
         bump_image_tag, finished(), replies={ReadPipelineRun: run(), BumpImage: superseded}
     )
-    assert rehearsal.of(Emit) == ()
+    (told,) = rehearsal.of(Emit)
+    assert told.type == IMAGE_SUPERSEDED
+    assert ImageSuperseded.model_validate_json(told.data).reason == "b2 is newer"
     assert rehearsal.outcome == Skipped("staging: b2 is newer")
+
+
+async def test_a_superseded_build_does_not_stay_at_built():
+    seen = ImageSuperseded(
+        service="order-service",
+        environment="staging",
+        revision=SHA,
+        reason="b2 is newer",
+        built_at="2026-11-22T10:05:00Z",
+    )
+    (record,) = (await decided(track_deployment, seen)).of(RecordSighting)
+    assert (record.sighting.stage, record.sighting.detail) == (Stage.NOT_BUMPED, "b2 is newer")
 
 
 async def test_a_pipeline_without_the_results_is_a_dead_letter_that_names_them():

@@ -32,6 +32,9 @@ from hub.events.identity import derive_id
 from hub.secrets import SecretPlace
 from hub.settings import GitopsSettings
 
+_MAX_REMEMBERED = 1_000
+"""Answers of `read` that are kept: every service and environment of one round of syncs."""
+
 _PERSON_PART = re.compile(r"[^\x00-\x1f\x7f<>]+")
 
 
@@ -67,6 +70,7 @@ class Gitops:
             chance=chance or random.Random(),  # noqa: S311 - spreads retries, guards nothing
         )
         self._lane = Lane(landing.land)
+        self._read_before: dict[ReadImage, Image] = {}
 
     async def bump(self, action: BumpImage, call: Call) -> Bump:
         """Write the image where it is newer than what was written there; see `BumpImage`.
@@ -90,7 +94,18 @@ class Gitops:
         names = (action.service, action.environment)
         if not (is_sha(action.commit) and all(map(is_name, names))):
             return None
-        return await self._clone.alone(lambda: self._read(action))
+        known = self._read_before.get(action)
+        if known is None:
+            known = await self._clone.alone(lambda: self._read(action))
+            if known is not None:
+                self._remember(action, known)
+        return known
+
+    def _remember(self, action: ReadImage, image: Image) -> None:
+        """A commit never changes, and each is asked about by every notification of its sync."""
+        if len(self._read_before) >= _MAX_REMEMBERED:
+            self._read_before.clear()
+        self._read_before[action] = image
 
     async def close(self) -> None:
         """Stop writing. Whoever still waits is told to try again later."""

@@ -15,6 +15,9 @@ from hub.settings import KubernetesSettings
 
 PIPELINE_RUNS = Resource(group="tekton.dev", version="v1", plural="pipelineruns")
 
+_STILL_RUNNING_SECONDS = 5.0
+"""Before a run that is said to have finished is looked at again."""
+
 
 class Tekton:
     """PipelineRuns in the one namespace that the settings name."""
@@ -43,13 +46,20 @@ class Tekton:
         """Return a run as the cluster has it; GONE where there is none with this name and uid.
 
         A run in another namespace than the hub's is GONE too: an event cannot point it elsewhere.
+        Raises TemporaryError for one that should have finished and still runs.
         """
         gone = PipelineRun(namespace=action.namespace, name=action.run, state=RunState.GONE)
         if action.namespace != self._settings.namespace or not is_object_name(action.run):
             return gone
         body = await self._get(action.run)
         run = read_run(body) if body is not None else gone
-        return run if run.uid == action.uid else gone
+        if run.uid != action.uid:
+            return gone
+        if action.finished and not run.state.finished:
+            raise TemporaryError(
+                f"the PipelineRun {action.run} is still running", after=_STILL_RUNNING_SECONDS
+            )
+        return run
 
     async def _existing(self, name: str, action: StartPipelineRun) -> PipelineRun:
         body = await self._get(name)
