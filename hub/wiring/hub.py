@@ -147,15 +147,23 @@ class Hub:
         )
         self._stack.push_async_callback(admin.stop)
         self.admin_port = await admin.start()
+        doors = open_doors(settings.receiver, learn=self._learn)
+        if not doors:
+            _log.warning("no_door_is_open", why="no key is set under receiver in the settings")
         receiver = Receiver(
             settings=settings.receiver,
             bus=self.bus,
-            doors=open_doors(settings.receiver, learn=self._learn),
+            doors=doors,
             metrics=self._metrics.receiver,
         )
         self._stack.push_async_callback(receiver.stop)
         self.port = await receiver.start()
-        _log.info("hub_started", port=self.port, admin_port=self.admin_port)
+        _log.info(
+            "hub_started",
+            port=self.port,
+            admin_port=self.admin_port,
+            doors=[door.name for door in doors],
+        )
 
     def _runner(
         self, handlers: Sequence[Handler], performers: Performers, own: OwnActions
