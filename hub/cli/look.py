@@ -1,6 +1,8 @@
 """Commands that look at the past: events, explain, runs, dead-letters, handlers."""
 
 import asyncio
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,11 +29,13 @@ async def events(config: Path | None, *, limit: int, follow: bool, as_json: bool
     async with desk(config) as place:
         records = await place.bus.recent(limit)
         _say_events(records, as_json=as_json, heads=True)
+        sys.stdout.flush()
         last = records[-1].position if records else None
         while follow:
             await asyncio.sleep(_FOLLOW_SECONDS)
             records = await place.bus.read(after=last, limit=1000)
             _say_events(records, as_json=as_json, heads=False)
+            sys.stdout.flush()
             last = records[-1].position if records else last
 
 
@@ -204,7 +208,7 @@ async def dead_letters(config: Path | None, *, limit: int, as_json: bool) -> Non
         say(f"{when(run.finished_at)}  {run.handler}  {run.state} after {run.attempts} attempts")
         say(f"  event   {run.event_type} {run.event_id}")
         say(f"  error   {run.detail}")
-        say(f"  replay  trunkline replay {run.event_id} --handler {run.handler}")
+        say(f"  replay  trunkline replay {shlex.quote(run.event_id)} --handler {run.handler}")
 
 
 def handlers(config: Path | None, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
 from hub.errors import ClaimLost, Malformed, PermanentError, TemporaryError
 from hub.events.view import View
-from hub.journal.interface import Claim, Journal
+from hub.journal.interface import Claim, Journal, RunState
 
 _log = structlog.get_logger()
 
@@ -52,6 +52,8 @@ class Attempts:
             metrics=self.metrics,
         )
         try:
+            if crashes := await self._crashes(claim):
+                return Dead(f"the process has ended in the middle of it {crashes} times")
             return await self._react(handler, view, do)
         except Interrupted as interruption:
             return interruption.outcome
@@ -62,6 +64,14 @@ class Attempts:
                 raise asyncio.CancelledError from error
             # Whatever else a handler raises, even `SystemExit`, ends its attempt and not the hub.
             return self._failed(claim, error)
+
+    async def _crashes(self, claim: Claim) -> int:
+        """Return how often the run has taken the process with it, once that is too often."""
+        if claim.attempt <= self.retry.attempts:
+            return 0
+        ended = await self.journal.attempts(claim.run)
+        crashes = sum(one.outcome is RunState.READY for one in ended)
+        return crashes if crashes >= self.retry.attempts else 0
 
     async def _react(self, handler: Handler, view: type[View], do: LiveDo) -> Outcome:
         reading = view.read(do.event)

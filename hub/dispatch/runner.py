@@ -84,8 +84,7 @@ class Runner:
         try:
             return await self._claim(free)
         except StorageError as error:
-            _log.error("claiming_paused", error=str(error))
-            await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+            await _pause("claiming_paused", error)
             return False
 
     async def _claim(self, limit: int) -> bool:
@@ -111,7 +110,10 @@ class Runner:
             self._slot_freed.clear()
             await self._slot_freed.wait()
         elif not self._stopping.is_set():
-            await self._journal.wait_for_work(LOOK_AGAIN_SECONDS)
+            try:
+                await self._journal.wait_for_work(LOOK_AGAIN_SECONDS)
+            except StorageError as error:
+                await _pause("claiming_paused", error)
 
     async def _give_back(self) -> None:
         # Here and not in the task: one that is cancelled before its first step never runs at all.
@@ -156,10 +158,14 @@ class Runner:
             except ClaimLost:
                 raise
             except StorageError as error:
-                _log.error("settling_paused", error=str(error))
-                await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+                await _pause("settling_paused", error)
             else:
                 return
+
+
+async def _pause(event: str, error: StorageError) -> None:
+    _log.error(event, error=str(error))
+    await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
 
 def _finished(outcome: Outcome) -> Finished:

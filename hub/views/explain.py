@@ -1,5 +1,6 @@
 """Everything there is to say about one event: why something happened, and why nothing did."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ class Explanation:
     @property
     def replay_command(self) -> str:
         """The command that runs its handlers again, as far as they are not done."""
-        return f"trunkline replay {self.record.envelope.id}"
+        return f"trunkline replay {shlex.quote(self.record.envelope.id)}"
 
 
 async def explain(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ async def misbehave(push: Push, do: Do) -> Any:
     if push.branch in RAISED:
         raise RAISED[push.branch]
     match push.branch:
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
         case "talk":
             return "nothing that a handler may return"
         case "stand-still":
@@ -39,6 +42,8 @@ async def misbehave(push: Push, do: Do) -> Any:
             await asyncio.to_thread(Path(os.environ["PIPE"]).read_bytes)
         case "never-end":
             await asyncio.Event().wait()
+        case _:
+            pass
     return None
 
 

@@ -45,6 +45,17 @@ async def eventually(
         return found
 
 
+async def let_pass(seconds: float) -> None:
+    """Let time go by, where time is what is tested and not what is waited for."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+
+    async def passed() -> bool:
+        return loop.time() >= until
+
+    await eventually(passed, within_seconds=seconds + PATIENCE_SECONDS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A command that has ended."""

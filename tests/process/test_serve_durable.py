@@ -7,17 +7,21 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import KEY, Alone
 from served import eventually
+from surroundings import KEY, Alone
 from syscalls import STRACE, Answered, answered_in, calls_in, kept_in_time
 from wire import delivery, line_to, push
 
 SENDERS = 8
 DELIVERIES = 25
 
-ASK = 'recvfrom(9<TCP:[a->b]>, "X-GitHub-Delivery: d1\\r\\nContent-Length: 2\\r\\n\\r\\n{}", 99) = 45'
+ASK = (
+    'recvfrom(9<TCP:[a->b]>, "X-GitHub-Delivery: d1\\r\\nContent-Length: 2\\r\\n\\r\\n{}", 99) = 45'
+)
 WRITE = '2 pwrite64(5</s/t.db-wal>, "\\0\\1d1\\"", 4096, 32) = 4096'
 SYNC = "2 fdatasync(5</s/t.db-wal>) = 0"
+SYNC_BEGINS = "2 fdatasync(5</s/t.db-wal> <unfinished ...>"
+SYNC_ENDS = "2 <... fdatasync resumed>) = 0"
 ANSWER = '1 sendto(9<TCP:[a->b]>, "HTTP/1.1 202 Accepted", 21, 0, NULL, 0) = 21'
 
 
@@ -35,8 +39,7 @@ def test_a_trace_in_which_the_promise_is_kept_is_recognised() -> None:
         pytest.param([SYNC, ANSWER], id="not written"),
         pytest.param([WRITE, SYNC.replace("= 0", "= -1 EIO (error)"), ANSWER], id="sync failed"),
         pytest.param(
-            [WRITE, "2 fdatasync(5</s/t.db-wal> <unfinished ...>", ANSWER]
-            + ["2 <... fdatasync resumed>) = 0"],
+            [WRITE, SYNC_BEGINS, ANSWER, SYNC_ENDS],
             id="answered during the sync",
         ),
         pytest.param([WRITE, SYNC.replace("-wal", ""), ANSWER], id="another file was synced"),

@@ -9,8 +9,8 @@ import resource
 from itertools import count
 from pathlib import Path
 
-from conftest import KEY, Alone
 from served import Served, eventually
+from surroundings import KEY, Alone
 from wire import Answer, Line, delivery, line_to, push
 
 SETTINGS = {"handlers_module": "recording_handlers"}

@@ -1,11 +1,12 @@
 """What a handler does wrong stays its own: the hub goes on, says so, and loses nothing."""
 
 import os
+import signal
 from pathlib import Path
 
-from conftest import KEY, Alone
 from misbehaving_handlers import RAISED
 from served import Served, eventually
+from surroundings import KEY, Alone
 from wire import ask, delivery, line_to, push
 
 from hub.journal.interface import Run, RunState
@@ -49,6 +50,23 @@ async def test_whatever_a_handler_raises_ends_its_attempt_and_not_the_hub(alone:
         assert type(raised).__name__ in runs[offence].detail
         assert "after 2 attempts" in runs[offence].detail
     assert "and not str" in runs["talk"].detail
+
+
+async def test_a_run_that_takes_the_process_with_it_every_time_is_given_up(alone: Alone) -> None:
+    """T77: as a handler does that eats all memory."""
+    async with alone(dispatch=DISPATCH) as hub:
+        await hub.start()
+        async with line_to(hub.port) as line:
+            assert (await line.ask(doing("die", lane="one"))).status == 202
+        assert await hub.ended() == -signal.SIGKILL
+        await hub.spawn()
+        assert await hub.ended() == -signal.SIGKILL
+        await hub.start()
+        runs = await runs_of(hub)
+        assert await hub.stop() == 0
+
+    assert runs["die"].state is RunState.DEAD
+    assert runs["die"].detail == "the process has ended in the middle of it 2 times"
 
 
 async def test_a_condition_that_wants_to_end_the_process_is_a_dead_letter(alone: Alone) -> None:

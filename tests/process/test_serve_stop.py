@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from conftest import KEY, Alone
 from served import Served, eventually
+from surroundings import KEY, Alone
 from wire import END_OF_HEADERS, Line, ask, delivery, line_to, push
 
 from hub.journal.interface import RunState
@@ -39,7 +39,7 @@ async def test_a_stop_under_load_answers_what_is_in_flight_and_loses_nothing(
 ) -> None:
     """T118; SIGINT is what Ctrl-C sends."""
     record = tmp_path / "record"
-    accepted = []
+    accepted: list[str] = []
 
     async def send(sender: int) -> None:
         async with line_to(hub.port) as line:

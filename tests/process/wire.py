@@ -83,6 +83,7 @@ async def ask(port: int, octets: bytes) -> Answer:
 
 def push(
     repository: str = "company/order-service",
+    /,
     *,
     branch: str = "feature/x",
     after: str = "1" * 40,
