@@ -3,11 +3,12 @@
 import asyncio
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from served import Served, eventually, let_pass
+from served import PATIENCE_SECONDS, Served, eventually, let_pass
 from wire import ask, delivery, push
 
 from hub.events.deployment import Stage
@@ -25,6 +26,8 @@ STRAYS = 60
 """Deliveries in each round of which nothing comes but a skipped run."""
 LONGEST_LIFE_SECONDS = 1.5
 """A push is in staging after about half of it, so a life ends at any stage of its way."""
+EFFECT_SECONDS = 5.0
+"""In which something is done outside, if there is anything to do."""
 UNREADY_LIVES = 0.25
 """The share of lives that may end before they have begun."""
 
@@ -109,7 +112,7 @@ class Storm:
                 quiet = await files.quiet()
                 return not told and quiet and before == await files.bus.recent(1)
 
-            await eventually(is_over)
+            await eventually(is_over, within_seconds=PATIENCE_SECONDS + len(self.commits))
 
     async def end_state(self) -> EndState:
         world = self.world
@@ -177,11 +180,32 @@ class Storm:
         self.world.argocd.recover(RECOVERING)
 
     async def _die_and_rise(self) -> None:
-        await let_pass(self._when.uniform(0.0, LONGEST_LIFE_SECONDS))
+        if look := self._when.choice([None, *self._effects()]):
+            await _until_it_changes(look)
+        else:
+            await let_pass(self._when.uniform(0.0, LONGEST_LIFE_SECONDS))
         await self.hub.kill()
         await self.hub.spawn()
         if self._when.random() >= UNREADY_LIVES:
             await self.hub.ready()
+
+    def _effects(self) -> Sequence[Callable[[], object]]:
+        """Return looks at what the hub does outside.
+
+        A life that ends when one of them changes ends between an effect and the note of it.
+        """
+        world = self.world
+
+        def statuses() -> int:
+            made = ((_source(name), one.sha) for name, one in self.commits.items())
+            return sum(len(world.github.statuses.of(*commit)) for commit in made)
+
+        return (
+            lambda: len(world.cluster.pipeline_runs()),
+            lambda: world.gitops.refs["refs/heads/main"],
+            lambda: len(world.slack.messages(CHANNEL)),
+            statuses,
+        )
 
     def _tell_again(self) -> bool:
         """Tell what was given up once more, and return whether there was anything.
@@ -212,6 +236,15 @@ class Storm:
             for sign in (digest, sha, sha[:12], sha[:7]):
                 text = text.replace(sign, name)
         return text
+
+
+async def _until_it_changes(look: Callable[[], object]) -> None:
+    """Return in the same turn of the loop in which it changes, if it does in time."""
+    before = look()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EFFECT_SECONDS):
+            while look() == before:
+                await asyncio.sleep(0)
 
 
 def _source(name: str) -> str:
