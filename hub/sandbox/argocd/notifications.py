@@ -17,9 +17,9 @@ from hub.sandbox.argocd.rendering import Trigger, body, fired
 from hub.sandbox.background import Background
 from hub.sandbox.kubernetes import APPLICATIONS, Cluster, Object
 from hub.sandbox.kubernetes.changes import Follower
+from hub.sandbox.outgoing import Outgoing
 
 _ATTEMPTS = 4
-_ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,11 @@ class Notifications:
         self._background = Background()
         self._controller = Background()
         self._changes: Follower | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._outgoing = Outgoing()
 
     async def start(self) -> None:
         """Begin to watch the Applications."""
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout)
+        await self._outgoing.start()
         self._changes = self._cluster.follow(APPLICATIONS)
         self._controller.start(self._control(self._changes))
 
@@ -60,8 +59,7 @@ class Notifications:
         await self._background.stop()
         if self._changes is not None:
             self._changes.close()
-        if self._session is not None:
-            await self._session.close()
+        await self._outgoing.stop()
 
     async def settled(self) -> None:
         """Wait until every notification has been taken or given up."""
@@ -109,15 +107,13 @@ class Notifications:
 
     async def _post(self, service: Service, content: bytes) -> bool:
         """Post once; return False where it has to be tried again."""
-        if self._session is None:
-            raise RuntimeError("the world has not been started")
         headers = {
             "Authorization": f"Bearer {service.token}",
             "Content-Type": "application/json",
             "User-Agent": "Go-http-client/1.1",
         }
         try:
-            async with self._session.post(service.url, data=content, headers=headers) as answer:
+            async with self._outgoing.post(service.url, data=content, headers=headers) as answer:
                 return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
         except (aiohttp.ClientError, TimeoutError):
             return False

@@ -20,9 +20,8 @@ import orjson
 from hub.errors import TrunklineError
 from hub.sandbox.background import Background
 from hub.sandbox.github.objects import stable_number
+from hub.sandbox.outgoing import Outgoing
 
-_ANSWER_SECONDS = 10.0
-"""How long GitHub waits for an answer."""
 _MAX_KEPT = 10_000
 """GitHub keeps three days of deliveries; the sandbox the last ones."""
 
@@ -80,18 +79,16 @@ class Webhooks:
         self._hooks: dict[int, Hook] = {}
         self._numbers = count(1)
         self._background = Background()
-        self._session: aiohttp.ClientSession | None = None
+        self._outgoing = Outgoing()
 
     async def start(self) -> None:
         """Be ready to deliver."""
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout)
+        await self._outgoing.start()
 
     async def stop(self) -> None:
         """Give up what is under way."""
         await self._background.stop()
-        if self._session is not None:
-            await self._session.close()
+        await self._outgoing.stop()
 
     def add(
         self,
@@ -181,11 +178,9 @@ class Webhooks:
             self.deliveries.pop(next(iter(self.deliveries)))
 
     async def _post(self, delivery: Delivery, body: bytes) -> Delivery:
-        if self._session is None:
-            raise RuntimeError("the world has not been started")
         headers = dict(delivery.request_headers)
         try:
-            async with self._session.post(delivery.hook.url, data=body, headers=headers) as answer:
+            async with self._outgoing.post(delivery.hook.url, data=body, headers=headers) as answer:
                 return replace(
                     delivery,
                     status=answer.reason or "",

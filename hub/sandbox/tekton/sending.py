@@ -14,11 +14,11 @@ import orjson
 
 from hub.sandbox.background import Background
 from hub.sandbox.kubernetes import Object
+from hub.sandbox.outgoing import Outgoing
 from hub.sandbox.tekton.states import to_v1beta1
 
 _RETRIED = frozenset({404, 413, 425, 429, 502, 503, 504})
 _RETRIES = 10
-_ANSWER_SECONDS = 10.0
 
 
 class CloudEvents:
@@ -37,18 +37,16 @@ class CloudEvents:
         self._kept: dict[str, list[tuple[str, Object]]] = {}
         self._retry_seconds = retry_seconds
         self._background = Background()
-        self._session: aiohttp.ClientSession | None = None
+        self._outgoing = Outgoing()
 
     async def start(self) -> None:
         """Be ready to send."""
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout)
+        await self._outgoing.start()
 
     async def stop(self) -> None:
         """Give up what is under way."""
         await self._background.stop()
-        if self._session is not None:
-            await self._session.close()
+        await self._outgoing.stop()
 
     async def settled(self) -> None:
         """Wait until everything has been taken or given up."""
@@ -83,10 +81,8 @@ class CloudEvents:
 
     async def _post(self, sink: str, headers: dict[str, str], body: bytes) -> bool:
         """Post once; return False where it has to be tried again."""
-        if self._session is None:
-            raise RuntimeError("the world has not been started")
         try:
-            async with self._session.post(sink, data=body, headers=headers) as answer:
+            async with self._outgoing.post(sink, data=body, headers=headers) as answer:
                 return answer.status not in _RETRIED
         except (aiohttp.ClientError, TimeoutError):
             return False
