@@ -12,9 +12,7 @@ from hub.events.trunkline import ImageBumped, ImageSuperseded
 @on(PipelineRunFinished)
 async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
     """Bump the image in the gitops repository once its pipeline has succeeded."""
-    run = await do(
-        ReadPipelineRun(namespace=event.namespace, run=event.name, uid=event.uid, finished=True)
-    )
+    run = await do(ReadPipelineRun.told_of_by(event))
     environments = do.platform.environments(run.branch)
     if run.state is not RunState.SUCCEEDED:
         return Skipped(f"the run {event.name} is {run.state}")
@@ -35,8 +33,7 @@ async def bump_image_tag(event: PipelineRunFinished, do: Do) -> Skipped | None:
     for one in bump.environments:
         said = _said(run, image, bump, one)
         if said is not None:
-            subject = f"{run.service}/{one.environment}"
-            await do(Emit(type=said.types[0], subject=subject, data=said.to_json()))
+            await do(Emit.of(said, subject=f"{run.service}/{one.environment}"))
     if bump.commit is None:
         return Skipped("; ".join(f"{one.environment}: {one.reason}" for one in bump.environments))
     return None

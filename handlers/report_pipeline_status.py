@@ -19,14 +19,7 @@ async def report_pipeline_status(
     event: PipelineRunStarted | PipelineRunFinished, do: Do
 ) -> Skipped | None:
     """Report a pipeline's state on the commit that it builds."""
-    run = await do(
-        ReadPipelineRun(
-            namespace=event.namespace,
-            run=event.name,
-            uid=event.uid,
-            finished=isinstance(event, PipelineRunFinished),
-        )
-    )
+    run = await do(ReadPipelineRun.told_of_by(event))
     if run.state is RunState.GONE:
         return Skipped(f"the run {event.name} is not in the cluster")
     if not (run.repository and run.revision):

@@ -53,14 +53,7 @@ async def track_deployment(seen: _Seen, do: Do) -> Skipped | None:
 
 
 async def _track_build(seen: PipelineRunStarted | PipelineRunFinished, do: Do) -> Skipped | None:
-    run = await do(
-        ReadPipelineRun(
-            namespace=seen.namespace,
-            run=seen.name,
-            uid=seen.uid,
-            finished=isinstance(seen, PipelineRunFinished),
-        )
-    )
+    run = await do(ReadPipelineRun.told_of_by(seen))
     environments = do.platform.environments(run.branch)
     if run.state is RunState.GONE or not (run.service and run.revision and environments):
         return Skipped(f"the run {seen.name} builds no branch that is deployed")
@@ -102,13 +95,7 @@ async def _record(
         stage=sighting.stage,
         detail=sighting.detail,
     )
-    await do(
-        Emit(
-            type=DeploymentChanged.types[0],
-            subject=f"{service}/{environment}",
-            data=changed.to_json(),
-        )
-    )
+    await do(Emit.of(changed, subject=f"{service}/{environment}"))
 
 
 def _built(run: PipelineRun, url: str | None) -> Sighting:

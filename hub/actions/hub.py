@@ -1,10 +1,11 @@
 """What the hub does for itself: emit an event, keep a deployment's state."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from hub.actions.action import Action
 from hub.events.deployment import Deployment, Sighting
+from hub.events.trunkline import HubView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,11 @@ class Emit(Action[None]):
     subject: str
     data: str
     """JSON."""
+
+    @classmethod
+    def of(cls, said: HubView, *, subject: str) -> Self:
+        """Emit one of the hub's own views, under its type."""
+        return cls(type=said.types[0], subject=subject, data=said.to_json())
 
     def supposed(self) -> None:
         """Nothing comes back."""

@@ -5,9 +5,10 @@ API: https://tekton.dev/docs/pipelines/pipelineruns/ (tekton.dev/v1).
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from hub.actions.action import Action
+from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
 
 
 class RunState(StrEnum):
@@ -103,6 +104,16 @@ class ReadPipelineRun(Action[PipelineRun]):
     finished: bool = False
     """Whether an event says that the run has finished: while the cluster says that it still runs,
     it is asked again later. So an event that is ahead of the truth, or forged, loses nothing."""
+
+    @classmethod
+    def told_of_by(cls, event: PipelineRunStarted | PipelineRunFinished) -> Self:
+        """Read the run that an event tells of."""
+        return cls(
+            namespace=event.namespace,
+            run=event.name,
+            uid=event.uid,
+            finished=isinstance(event, PipelineRunFinished),
+        )
 
     def supposed(self) -> PipelineRun:
         """No such run."""

@@ -46,13 +46,7 @@ class OwnActions:
 
         Raises PermanentError after MAX_HOPS events that caused one another.
         """
-        await self._append(
-            call.event,
-            event_id=call.key,
-            kind=action.type,
-            subject=action.subject,
-            data=action.data,
-        )
+        await self._append(action, cause=call.event, event_id=call.key)
 
     async def bury(self, claim: Claim, error: str) -> None:
         """Emit that a run has become a dead letter; not about an event that says just that."""
@@ -68,19 +62,15 @@ class OwnActions:
             attempts=claim.attempt,
         )
         await self._append(
-            event,
+            Emit.of(said, subject=claim.handler),
+            cause=event,
             event_id=derive_id(event.source, event.id, claim.handler, "dead", str(claim.token)),
-            kind=RunDeadLettered.types[0],
-            subject=claim.handler,
-            data=said.to_json(),
         )
 
-    async def _append(
-        self, cause: Envelope, *, event_id: str, kind: str, subject: str, data: str
-    ) -> None:
+    async def _append(self, said: Emit, *, cause: Envelope, event_id: str) -> None:
         if cause.hubhops >= MAX_HOPS:
             raise PermanentError(
-                f"{MAX_HOPS} events have caused one another: {kind} is not emitted, "
+                f"{MAX_HOPS} events have caused one another: {said.type} is not emitted, "
                 "for this looks like a loop"
             )
         await self.bus.append(
@@ -88,10 +78,10 @@ class OwnActions:
                 Envelope(
                     id=event_id,
                     source=f"/trunkline/{self.instance}",
-                    type=kind,
+                    type=said.type,
                     partitionkey=cause.partitionkey,
-                    data=data.encode(),
-                    subject=subject,
+                    data=said.data.encode(),
+                    subject=said.subject,
                     time=as_time(self.clock()),
                     traceparent=cause.traceparent,
                     hubhops=cause.hubhops + 1,
