@@ -1,15 +1,13 @@
 """Step 4: reads the log in order and writes a run for every handler that wants an event."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
-
-import structlog
 
 from hub.actions.action import encode_result
 from hub.actions.wait import AwaitedEvent, WaitForEvent
 from hub.bus.interface import Record, Subscription
 from hub.dispatch.handler import Handler
+from hub.dispatch.pausing import pause
 from hub.dispatch.routing import Unreadable, Wanted, decide
 from hub.errors import StorageError
 from hub.events.envelope import Envelope
@@ -20,11 +18,6 @@ GROUP = "dispatch"
 
 BATCH = 500
 """Events planned in one go: enough to fill a commit, and little to hold in memory."""
-
-STORAGE_PAUSE_SECONDS = 1.0
-"""Before trying a full or broken disk again."""
-
-_log = structlog.get_logger()
 
 
 class Router:
@@ -42,7 +35,7 @@ class Router:
             try:
                 records = await subscription.poll(BATCH)
             except StorageError as error:
-                await self._pause(error)
+                await pause("routing_paused", error)
                 continue
             await self._route_surely(subscription, records)
 
@@ -52,7 +45,7 @@ class Router:
                 await self.route_envelopes([record.envelope for record in records])
                 await subscription.commit(records)
             except StorageError as error:
-                await self._pause(error)
+                await pause("routing_paused", error)
             else:
                 return
 
@@ -80,10 +73,6 @@ class Router:
                 PlannedRun(envelope=envelope, handler=handler.name, lane=lane, stillborn=error)
             )
         return plans
-
-    async def _pause(self, error: StorageError) -> None:
-        _log.error("routing_paused", error=str(error))
-        await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
 
 _ANY_WAIT = WaitForEvent(type="", subject="", until=0.0)

@@ -8,14 +8,12 @@ import structlog
 
 from hub.dispatch.attempt import Attempts, outcome_name
 from hub.dispatch.outcome import Dead, Done, Outcome, Parked, Retry, Skipped, Waiting
+from hub.dispatch.pausing import pause
 from hub.errors import ClaimLost, StorageError
 from hub.journal.interface import Claim, Finished, RunState
 
 LOOK_AGAIN_SECONDS = 1.0
 """The longest a runner sleeps without looking: the command line may have changed the journal."""
-
-STORAGE_PAUSE_SECONDS = 1.0
-"""Before trying a full or broken disk again."""
 
 _log = structlog.get_logger()
 
@@ -84,7 +82,7 @@ class Runner:
         try:
             return await self._claim(free)
         except StorageError as error:
-            await _pause("claiming_paused", error)
+            await pause("claiming_paused", error)
             return False
 
     async def _claim(self, limit: int) -> bool:
@@ -113,7 +111,7 @@ class Runner:
             try:
                 await self._journal.wait_for_work(LOOK_AGAIN_SECONDS)
             except StorageError as error:
-                await _pause("claiming_paused", error)
+                await pause("claiming_paused", error)
 
     async def _give_back(self) -> None:
         # Here and not in the task: one that is cancelled before its first step never runs at all.
@@ -158,14 +156,9 @@ class Runner:
             except ClaimLost:
                 raise
             except StorageError as error:
-                await _pause("settling_paused", error)
+                await pause("settling_paused", error)
             else:
                 return
-
-
-async def _pause(event: str, error: StorageError) -> None:
-    _log.error(event, error=str(error))
-    await asyncio.sleep(STORAGE_PAUSE_SECONDS)
 
 
 def _finished(outcome: Outcome) -> Finished:
