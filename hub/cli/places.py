@@ -10,7 +10,8 @@ from hub.bus.interface import Bus
 from hub.bus.sqlite import SqliteBus
 from hub.configuration import load, sqlite_path
 from hub.dispatch.handler import Handler
-from hub.journal.interface import Journal
+from hub.journal.interface import Journal, Records
+from hub.journal.records import SqliteRecords
 from hub.journal.sqlite import SqliteJournal
 from hub.settings import Settings
 from hub.sqlite import Database
@@ -35,6 +36,7 @@ class Desk:
     settings: Settings
     bus: Bus
     journal: Journal
+    records: Records
     handlers: Sequence[Handler]
 
 
@@ -49,6 +51,7 @@ async def desk(config: Path | None) -> AsyncIterator[Desk]:
             settings=settings,
             bus=SqliteBus(store=bus_file),
             journal=SqliteJournal(store=journal_file, clock=wall_clock),
+            records=SqliteRecords(store=journal_file),
             handlers=installed_handlers(settings.dispatch),
         )
     finally:

@@ -54,7 +54,9 @@ async def _rehearse(
 ) -> None:
     platform: Platform = platform_of(place.settings)
     secrets = open_secrets(place.settings, learn=Redactor().add)
-    async with reading_performers(place.settings, secrets) as readers:
+    async with reading_performers(
+        place.settings, secrets, bus=place.bus, records=place.records
+    ) as readers:
         for one in wanted:
             rehearsal = await rehearse(one, record.envelope, platform=platform, readers=readers)
             _say_rehearsal(rehearsal, as_json=as_json)

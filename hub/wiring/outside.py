@@ -13,7 +13,7 @@ from hub.actions.gitops import BumpImage, ReadImage
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
 from hub.actions.tekton import ReadPipelineRun, StartPipelineRun
-from hub.bus.sqlite import SqliteBus
+from hub.bus.interface import Bus
 from hub.clients.argocd import ArgoCD
 from hub.clients.github import GitHub
 from hub.clients.gitops import Gitops
@@ -22,14 +22,11 @@ from hub.clients.kubernetes import Kubernetes
 from hub.clients.pagerduty import PagerDuty
 from hub.clients.slack import Slack
 from hub.clients.tekton import Tekton
-from hub.configuration import sqlite_path
 from hub.dispatch.own_actions import OwnActions
 from hub.errors import SettingsError
 from hub.journal.interface import Records
-from hub.journal.records import SqliteRecords
 from hub.secrets import Learn, SecretPlace
 from hub.settings import GitHubSettings, KubernetesSettings, Secret, Settings
-from hub.sqlite import Database
 from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
 
 
@@ -140,19 +137,11 @@ def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict
 
 
 @asynccontextmanager
-async def reading_performers(settings: Settings, secrets: Secrets) -> AsyncIterator[Performers]:
+async def reading_performers(
+    settings: Settings, secrets: Secrets, *, bus: Bus, records: Records
+) -> AsyncIterator[Performers]:
     """Open what a dry run looks at the world with: only the actions that read."""
-    file = await Database.visit(sqlite_path(settings.journal))
-    try:
-        records = SqliteRecords(store=file)
-        own = OwnActions(
-            bus=SqliteBus(store=file),
-            records=records,
-            instance=settings.instance,
-            clock=SYSTEM_CLOCKS.wall,
-        )
-        async with outside(settings, secrets, records, clocks=SYSTEM_CLOCKS) as performers:
-            everything = {**performers, **own.performers()}
-            yield {action: do for action, do in everything.items() if action.reads}
-    finally:
-        await file.close()
+    own = OwnActions(bus=bus, records=records, instance=settings.instance, clock=SYSTEM_CLOCKS.wall)
+    async with outside(settings, secrets, records, clocks=SYSTEM_CLOCKS) as performers:
+        everything = {**performers, **own.performers()}
+        yield {action: do for action, do in everything.items() if action.reads}
