@@ -5,7 +5,6 @@ cost nothing.
 """
 
 import asyncio
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +33,6 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of lines for people.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")]
 EventId = Annotated[str, typer.Argument(help="An event's id, or its first 8 characters or more.")]
-
-
-class Role(StrEnum):
-    """Which part of the hub a process is."""
-
-    ALL = "all"
 
 
 @app.command()
