@@ -7,7 +7,8 @@
     │   ├── Malformed            400: says what is wrong, never echoes the input
     │   ├── UnsupportedMedia     415
     │   ├── Forbidden            403: authentic, but this sender may not say this
-    │   └── Conflicting          409: the same event id with another body
+    │   ├── Conflicting          409: the same event id with another body
+    │   └── TooLargeToStore      413: more than the log takes in one event
     ├── StorageError             the log or the journal cannot be written or read
     │   ├── StorageOwned         another process owns the file; names it
     │   └── ClaimLost            the run was taken over by another worker
@@ -68,6 +69,12 @@ class Conflicting(Refused):
     """An event id that is already taken by another body: the first one stands."""
 
     status = 409
+
+
+class TooLargeToStore(Refused):
+    """The event is larger than what the log takes; it will be however often it is sent."""
+
+    status = 413
 
 
 class StorageError(TrunklineError):

@@ -5,7 +5,7 @@ This module is the shape; `hub/configuration` fills it from a YAML file and the 
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +19,9 @@ def _http_url(value: str) -> str:
         raise ValueError("a credential in an address is refused: use the secret beside it")
     return value.rstrip("/")
 
+
+_TOPIC = r"^[A-Za-z0-9._-]{1,200}$"
+"""What Kafka takes as a name, with room for the name of the dead topic beside it."""
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
@@ -85,6 +88,76 @@ class AdminSettings(Branch):
 
     host: str = "127.0.0.1"
     port: int = Field(default=9090, ge=0, le=65535)
+
+
+class KafkaSettings(Branch):
+    """The log, where `bus` is `kafka://HOST:PORT,...`."""
+
+    topic: str = Field(default="trunkline.events", pattern=_TOPIC)
+    topics: dict[str, Annotated[str, Field(pattern=_TOPIC)]] = {}
+    """Prefixes of event types, such as `com.github.`, that have a topic of their own."""
+    create_topics: bool = True
+    """Whether topics that are missing are created; else their lack is reported at the start."""
+    partitions: int = Field(default=12, ge=1, le=10_000)
+    """Of a topic that is created: the most workers that can read it at the same time."""
+    replication: int = Field(default=3, ge=1, le=32_767)
+    """Copies of each partition of a topic that is created. An append waits for all but one."""
+    compress_bodies: bool = False
+    """Whether bodies are packed with zstd, which other consumers must then unpack
+    (`content-encoding: zstd`)."""
+    tls: bool | None = None
+    """Left out, it is on unless every broker is on this machine."""
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    """The client's own certificate, and its key, where the brokers ask for one."""
+    key_file: Path | None = None
+    username: str | None = None
+    """For SASL; without it nobody logs in."""
+    password: Secret | None = None
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    spool: Path | None = None
+    """A SQLite file on a disk that outlives the process. It takes events while no broker can be
+    reached; without it they are refused with 503."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        return self
+
+
+class PostgresSettings(Branch):
+    """The journal, where `journal` is `postgresql://USER@HOST:PORT/DATABASE`."""
+
+    password: Secret | None = None
+    tls: bool | None = None
+    """Left out, it is on unless the server is on this machine. On, the server's name is checked."""
+    ca_file: Path | None = None
+    """What signs the server's certificate, where the system does not know it."""
+    connections: int = Field(default=8, ge=2, le=100)
+    """The most that one process holds at a time."""
+    lease_seconds: float = Field(default=30, ge=3, le=3600)
+    """A worker that has not been heard of for so long has lost its runs to the others."""
+
+
+class RetentionSettings(Branch):
+    """How long the past is kept, in days."""
+
+    events_days: float = Field(default=30, gt=0)
+    """Events on a log in SQLite that every handler is done with. Kafka's topics have their own."""
+    runs_days: float = Field(default=30, gt=0)
+    """Runs that are done or skipped, with their steps and their copy of the event. Dead letters
+    stay until they are replayed."""
+    keys_days: float = Field(default=365, gt=0)
+    """That an event was handled, so that it is not handled again if it comes again."""
+
+    @model_validator(mode="after")
+    def _keys_outlive_runs(self) -> Self:
+        if self.keys_days < max(self.runs_days, self.events_days):
+            raise ValueError("keys_days must not be less than events_days and runs_days")
+        return self
 
 
 class DispatchSettings(Branch):
@@ -183,11 +256,16 @@ class Settings(Branch):
     instance: str = Field(default="trunkline", pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")
     """Names this installation in the `source` of its own events."""
     bus: str = "sqlite:///trunkline-state/trunkline.db"
+    """`sqlite:///FILE` or `kafka://HOST:PORT,HOST:PORT`."""
     journal: str = "sqlite:///trunkline-state/trunkline.db"
+    """`sqlite:///FILE` or `postgresql://USER@HOST:PORT/DATABASE`."""
     state: Path = Path("trunkline-state")
     """A folder for what can be made anew, such as the clone of the gitops repository."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     receiver: ReceiverSettings = ReceiverSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    retention: RetentionSettings = RetentionSettings()
     admin: AdminSettings = AdminSettings()
     dispatch: DispatchSettings = DispatchSettings()
     platform: PlatformSettings = PlatformSettings()

@@ -13,7 +13,11 @@ Position = NewType("Position", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The event is durable, and was not known here before."""
+    """The event is durable, and was not known here before.
+
+    A log on one machine knows every event. One that many processes append to knows what this
+    process appended lately: what is stored twice there has one run all the same.
+    """
 
     position: Position
 
@@ -46,14 +50,20 @@ class Record:
 
 
 class Subscription(Protocol):
-    """One member's view of the log, from where its group has committed."""
+    """One member's view of the log, from where its group has committed.
+
+    Where members share a log, each key is with one of them at a time.
+    """
 
     async def poll(self, limit: int) -> Sequence[Record]:
         """Wait until there are events after the last poll, and return up to `limit` in order."""
         ...
 
     async def commit(self, records: Sequence[Record]) -> None:
-        """Note that the group is done with these records and all before them."""
+        """Note that the group is done with these records, as polled, and all before them.
+
+        What has meanwhile gone to another member is left to that one, which reads it again.
+        """
         ...
 
     async def lag(self) -> int:
@@ -65,10 +75,11 @@ class Bus(Protocol):
     """The log."""
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
-        """Make the events durable, all or none, and say for each what came of it, in order.
+        """Make the events durable, and say for each what came of it, in order.
 
         A Conflict among them leaves all of them out. Raises StorageError where the log cannot be
-        written: then nothing was acknowledged.
+        written: then nothing was acknowledged. A log on one machine has stored nothing then; any
+        other may hold some of them, and knows them when they are sent again.
         """
         ...
 
@@ -81,7 +92,10 @@ class Bus(Protocol):
         ...
 
     async def read(self, *, after: Position | None, limit: int) -> Sequence[Record]:
-        """Return up to `limit` events after a position, or from the first, in order."""
+        """Return up to `limit` events after a position, or from the first, in order.
+
+        A log of several partitions has one order for each; between them it is the time's.
+        """
         ...
 
     async def recent(self, limit: int) -> Sequence[Record]:

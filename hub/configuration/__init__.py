@@ -9,6 +9,22 @@ A relative path, in the file or in a variable, starts at the folder of the file,
 command that is given the file finds the same log. Without a file it starts at the working folder.
 """
 
-from hub.configuration.loading import load, sqlite_path
+from hub.configuration.addresses import (
+    KafkaAddress,
+    PostgresAddress,
+    SqliteAddress,
+    bus_address,
+    journal_address,
+    on_this_machine,
+)
+from hub.configuration.loading import load
 
-__all__ = ["load", "sqlite_path"]
+__all__ = [
+    "KafkaAddress",
+    "PostgresAddress",
+    "SqliteAddress",
+    "bus_address",
+    "journal_address",
+    "load",
+    "on_this_machine",
+]

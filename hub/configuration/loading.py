@@ -5,15 +5,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from hub.configuration.addresses import anchored_address, bus_address, journal_address
 from hub.configuration.draft import Draft
 from hub.configuration.shape import anchored, written_secrets
 from hub.errors import SettingsError
 from hub.secrets import SecretPlace, too_short
 from hub.settings import Secret, Settings
 
-_SQLITE = "sqlite:///"
-_NOT_BUILT_IN = frozenset({"kafka", "postgresql"})
-_ADDRESSES = ("bus", "journal")
+_ADDRESSES = {"bus": bus_address, "journal": journal_address}
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -33,34 +32,16 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     if settings is None:
         _check_secrets(draft, base, environment)
         raise SettingsError(draft.problems())
-    addresses = {
-        name: f"{_SQLITE}{base / sqlite_path(getattr(settings, name))}" for name in _ADDRESSES
-    }
+    addresses = {name: anchored_address(getattr(settings, name), base) for name in _ADDRESSES}
     return anchored(settings, base).model_copy(update=addresses)
 
 
-def sqlite_path(url: str) -> Path:
-    """Return the file that `sqlite:///relative` or `sqlite:////absolute` names.
-
-    Raises SettingsError, without a place, for any other address.
-    """
-    scheme = url.partition("://")[0]
-    if scheme in _NOT_BUILT_IN:
-        raise SettingsError([f"{scheme}:// is not built into this version; use sqlite:///FILE"])
-    file = url.removeprefix(_SQLITE)
-    if file == url or not file or file.endswith("/"):
-        raise SettingsError(["should be sqlite:///FILE, where FILE may begin with another /"])
-    if file.startswith(":") or "?" in file or "#" in file:
-        raise SettingsError(["should name a file: what is in memory is lost; no options are taken"])
-    return Path(file)
-
-
 def _check_addresses(draft: Draft) -> None:
-    for name in _ADDRESSES:
+    for name, read in _ADDRESSES.items():
         url = draft.content.get(name)
         if isinstance(url, str):
             try:
-                sqlite_path(url)
+                read(url)
             except SettingsError as error:
                 draft.blame((name,), error.problems[0])
 

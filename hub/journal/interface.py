@@ -200,6 +200,15 @@ class Journal(Protocol):
         """Return how many runs stand in each state, without counting rows."""
         ...
 
+    async def prune(self, *, runs_before: float, keys_before: float, limit: int) -> int:
+        """Forget up to `limit` runs that were done or skipped before a time; return how many.
+
+        Their keys stay until `keys_before`, so that the same event makes no second run. Both are
+        Unix times. Dead letters stay, and whatever has not ended. To be called again until it
+        returns less than `limit`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versioned:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.configuration import load, sqlite_path
+from hub.configuration import (
+    KafkaAddress,
+    PostgresAddress,
+    SqliteAddress,
+    bus_address,
+    journal_address,
+    load,
+    on_this_machine,
+)
 from hub.configuration.draft import MAX_FILE_BYTES
 from hub.configuration.yaml_document import read_yaml
 from hub.errors import SettingsError
@@ -106,10 +114,13 @@ log_level: debug
             "a variable, and where a secret is asked for write {file: PATH} or {variable: NAME}"
         ),
         "trunkline.yaml:10: pagerduty.routing_key: is missing",
-        "trunkline.yaml:11: bus: kafka:// is not built into this version; use sqlite:///FILE",
         (
-            "trunkline.yaml:12: journal: postgresql:// is not built into this version; use "
-            "sqlite:///FILE"
+            "trunkline.yaml:11: bus: should be kafka://HOST:PORT,HOST:PORT; topics, users and "
+            "options stand under `kafka` in the settings"
+        ),
+        (
+            "trunkline.yaml:12: journal: should be postgresql://USER@HOST:PORT/DATABASE; no "
+            "options are taken"
         ),
         "trunkline.yaml:14: log_level: is set already in line 13",
         "TRUNKLINE_ADMIN__PORT: should be less than or equal to 65535",
@@ -199,13 +210,14 @@ def test_one_underscore_too_few_is_not_taken_for_a_service_s_variable():
 def test_relative_paths_start_at_the_file_s_folder(file):
     text = "bus: sqlite:///data/log.db\nslack: {token: {file: secrets/slack}}"
     settings = loaded(file, text, {"TRUNKLINE_JOURNAL": "sqlite:////var/lib/journal.db"})
-    assert sqlite_path(settings.bus) == file.parent / "data/log.db"
-    assert sqlite_path(settings.journal) == Path("/var/lib/journal.db")
+    assert bus_address(settings.bus) == SqliteAddress(file.parent / "data/log.db")
+    assert journal_address(settings.journal) == SqliteAddress(Path("/var/lib/journal.db"))
     assert settings.state == file.parent / "trunkline-state"
     assert settings.slack is not None
     assert settings.slack.token.file == file.parent / "secrets/slack"
 
 
+@pytest.mark.parametrize("read", [bus_address, journal_address])
 @pytest.mark.parametrize(
     "url",
     [
@@ -217,13 +229,56 @@ def test_relative_paths_start_at_the_file_s_folder(file):
         "sqlite:///:memory:",
         "sqlite:///a?mode=ro",
         "mysql://x/y",
+        "kafka://",
         "kafka://b",
+        "kafka://b:0",
+        "kafka://b:99999",
+        "kafka://user@b:9092",
+        "kafka://b:9092,",
+        "kafka://b:9092/topic",
         "postgresql://d",
+        "postgresql://u@d",
+        "postgresql://d/x",
+        "postgresql://u@d:port/x",
+        "postgresql://u:pw@d/x",
+        "postgresql://u@d/x?sslmode=disable",
     ],
 )
-def test_an_address_that_names_no_file_of_ours_is_refused(url):
+def test_an_address_that_cannot_be_used_is_refused(read, url):
     with pytest.raises(SettingsError):
-        sqlite_path(url)
+        read(url)
+
+
+def test_a_log_may_be_kafka_and_a_journal_postgresql():
+    assert bus_address("kafka://a.example:9092,[::1]:9093") == KafkaAddress(
+        ("a.example:9092", "[::1]:9093")
+    )
+    assert journal_address("postgresql://trunkline@db.example/hub") == PostgresAddress(
+        host="db.example", port=5432, user="trunkline", database="hub"
+    )
+    for read, url in (
+        (bus_address, "postgresql://u@d/x"),
+        (journal_address, "kafka://b:9092"),
+    ):
+        with pytest.raises(SettingsError):
+            read(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("db", False),
+    ],
+)
+def test_only_loopback_is_on_this_machine(host, here):
+    assert on_this_machine(host) is here
 
 
 def test_a_time_without_a_zone_is_utc(file):
