@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from hub.wiring.role import Role
+
 app = typer.Typer(
     name="trunkline",
     help="The event hub of an internal developer platform.",
@@ -36,11 +38,17 @@ EventId = Annotated[str, typer.Argument(help="An event's id, or its first 8 char
 
 
 @app.command()
-def serve(config: Config = None) -> None:
+def serve(
+    *,
+    role: Annotated[
+        Role, typer.Option(help="What this process does, where several share Kafka and PostgreSQL.")
+    ] = Role.ALL,
+    config: Config = None,
+) -> None:
     """Run the hub: receive events, dispatch them, act."""
     from hub.cli.serve import serve as run
 
-    run(config)
+    run(config, role=role)
 
 
 @app.command()

@@ -3,21 +3,24 @@
 import asyncio
 from pathlib import Path
 
+from hub.cli.configured import settings_of
 from hub.cli.output import say, say_json
-from hub.cli.places import settings_of
 from hub.errors import SettingsError
 from hub.journal.interface import Versioned
 from hub.receiver.doors import open_doors
 from hub.settings import Settings
 from hub.telemetry.redaction import Redactor
-from hub.wiring import Clocks, installed_handlers, open_secrets, outside
+from hub.wiring.clock import Clocks
+from hub.wiring.installed import installed_handlers
+from hub.wiring.outside import outside
+from hub.wiring.secrets import open_engine_secrets, open_secrets
 
 
 def check_config(config: Path | None, *, as_json: bool) -> None:
     """Check the settings, their secrets and their handlers. Raises SettingsError."""
     settings = settings_of(config)
     problems: list[str] = []
-    for check in (_check_clients, _check_doors, _check_handlers):
+    for check in (_check_engines, _check_clients, _check_doors, _check_handlers):
         try:
             check(settings)
         except SettingsError as error:
@@ -30,6 +33,10 @@ def check_config(config: Path | None, *, as_json: bool) -> None:
     say("The settings are good.")
     for door, state in _doors(settings).items():
         say(f"  {door}: {state}")
+
+
+def _check_engines(settings: Settings) -> None:
+    open_engine_secrets(settings, learn=Redactor().add)
 
 
 def _check_clients(settings: Settings) -> None:

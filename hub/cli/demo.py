@@ -18,7 +18,7 @@ from hub.sandbox.promotion import promote
 from hub.sandbox.world import SAMPLE_SERVICE, World
 from hub.telemetry.logging import configure
 from hub.views.journey import Arrival, follow
-from hub.wiring import Hub
+from hub.wiring.hub import Hub
 
 STAGE_SECONDS = 0.4
 """How long each stage of the pretended pipeline and syncs takes: long enough to watch."""

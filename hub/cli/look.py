@@ -11,12 +11,13 @@ from typing import Any
 import typer
 
 from hub.bus.interface import Record
+from hub.cli.configured import settings_of
 from hub.cli.output import Exit, complain, say, say_json, say_table, when
-from hub.cli.places import desk, settings_of
+from hub.cli.places import desk
 from hub.journal.interface import Run, RunState
 from hub.views.explain import Explanation, HandlerStory, RunStory
 from hub.views.explain import explain as explain_event
-from hub.wiring import installed_handlers
+from hub.wiring.installed import installed_handlers
 
 _FOLLOW_SECONDS = 0.5
 """How often `events --follow` looks: quick enough for eyes."""

@@ -1,32 +1,19 @@
-"""Where a command finds its settings, the log and the journal."""
+"""Where a command that looks at a hub's past finds it."""
 
-import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub.bus.interface import Bus
-from hub.bus.sqlite import SqliteBus
-from hub.configuration import load, sqlite_path
+from hub.cli.configured import settings_of
 from hub.dispatch.handler import Handler
 from hub.journal.interface import Journal, Records
-from hub.journal.records import SqliteRecords
-from hub.journal.sqlite import SqliteJournal
 from hub.settings import Settings
-from hub.sqlite import Database
-from hub.wiring import installed_handlers, wall_clock
-
-DEFAULT_CONFIG = Path("trunkline.yaml")
-
-
-def settings_of(config: Path | None) -> Settings:
-    """Load the settings: the file named, or `trunkline.yaml` where there is one.
-
-    Raises SettingsError with every mistake.
-    """
-    named = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    return load(named, os.environ)
+from hub.telemetry.redaction import Redactor
+from hub.wiring.clock import SYSTEM_CLOCKS
+from hub.wiring.engines import Engines
+from hub.wiring.installed import installed_handlers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +31,14 @@ class Desk:
 async def desk(config: Path | None) -> AsyncIterator[Desk]:
     """Open the log and the journal as a visitor. Raises StorageError where there are none."""
     settings = settings_of(config)
-    bus_file = await Database.visit(sqlite_path(settings.bus))
-    journal_file = await Database.visit(sqlite_path(settings.journal))
-    try:
+    async with AsyncExitStack() as stack:
+        engines = Engines(settings, stack=stack, learn=Redactor().add, clocks=SYSTEM_CLOCKS)
+        bus = await engines.open_bus()
+        journal, records = await engines.open_journal()
         yield Desk(
             settings=settings,
-            bus=SqliteBus(store=bus_file),
-            journal=SqliteJournal(store=journal_file, clock=wall_clock),
-            records=SqliteRecords(store=journal_file),
+            bus=bus,
+            journal=journal,
+            records=records,
             handlers=installed_handlers(settings.dispatch),
         )
-    finally:
-        await journal_file.close()
-        await bus_file.close()

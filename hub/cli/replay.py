@@ -15,7 +15,9 @@ from hub.dispatch.rehearsal import Rehearsal, rehearse
 from hub.dispatch.routing import Wanted, decide
 from hub.journal.interface import PlannedRun, Run
 from hub.telemetry.redaction import Redactor
-from hub.wiring import open_secrets, platform_of, reading_performers
+from hub.wiring.installed import platform_of
+from hub.wiring.outside import reading_performers
+from hub.wiring.secrets import open_secrets
 
 
 async def replay(
@@ -43,23 +45,30 @@ async def replay(
             complain(f"No handler{f' named {handler}' if handler else ''} wants this event.")
             return Exit.FAILED
         if dry_run:
-            await _rehearse(place, record, [one for one, _ in wanted], as_json=as_json)
-        else:
-            await _run_again(place, record, wanted, again=again, as_json=as_json)
+            return await _rehearse(place, record, [one for one, _ in wanted], as_json=as_json)
+        await _run_again(place, record, wanted, again=again, as_json=as_json)
     return 0
 
 
 async def _rehearse(
     place: Desk, record: Record, wanted: Sequence[Handler], *, as_json: bool
-) -> None:
+) -> int:
+    """Show what each handler would do; returns the exit code. One that fails stops no other."""
+    failed = False
     platform: Platform = platform_of(place.settings)
     secrets = open_secrets(place.settings, learn=Redactor().add)
     async with reading_performers(
         place.settings, secrets, bus=place.bus, records=place.records
     ) as readers:
         for one in wanted:
-            rehearsal = await rehearse(one, record.envelope, platform=platform, readers=readers)
-            _say_rehearsal(rehearsal, as_json=as_json)
+            try:
+                rehearsal = await rehearse(one, record.envelope, platform=platform, readers=readers)
+            except Exception as error:  # noqa: BLE001 - a handler is anybody's code
+                complain(f"{one.name} failed: {type(error).__name__}: {error}")
+                failed = True
+            else:
+                _say_rehearsal(rehearsal, as_json=as_json)
+    return Exit.FAILED if failed else 0
 
 
 def _say_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:

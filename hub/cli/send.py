@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import typer
 
+from hub.cli.configured import settings_of
 from hub.cli.output import Exit, complain, say, say_json
-from hub.cli.places import settings_of
 from hub.errors import SettingsError
 from hub.secrets import KeyRing, RingKey
 from hub.settings import Settings

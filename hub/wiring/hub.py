@@ -1,67 +1,69 @@
-"""The whole hub in one process: what it is built of, and the order in which it starts and stops."""
+"""A process of the hub: what it is built of, and the order in which it starts and stops."""
 
 import asyncio
-import random
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
-from hub.actions.action import Performers
-from hub.bus.schema import MIGRATIONS as BUS_MIGRATIONS
-from hub.bus.sqlite import SqliteBus
-from hub.configuration import sqlite_path
-from hub.dispatch.attempt import Attempts
-from hub.dispatch.handler import Handler
-from hub.dispatch.own_actions import OwnActions
-from hub.dispatch.retry import RetryPolicy
-from hub.dispatch.router import GROUP, Router
-from hub.dispatch.runner import Runner
-from hub.errors import StorageError
-from hub.journal.records import SqliteRecords
-from hub.journal.schema import MIGRATIONS as JOURNAL_MIGRATIONS
-from hub.journal.sqlite import SqliteJournal
+from hub.bus.interface import Bus
+from hub.configuration import SqliteAddress, bus_address
+from hub.errors import SettingsError, StorageError
+from hub.journal.interface import Journal
 from hub.receiver.admin import Admin
 from hub.receiver.doors import open_doors
 from hub.receiver.server import Receiver
 from hub.secrets import Learn
 from hub.settings import Settings
-from hub.sqlite import Database
-from hub.telemetry.metrics import Backlog, new_metrics
-from hub.telemetry.watchdog import Watchdog, running
+from hub.telemetry.metrics import new_metrics
 from hub.views.backlog import BacklogView
 from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
-from hub.wiring.installed import installed_handlers, platform_of
-from hub.wiring.outside import open_secrets, outside
+from hub.wiring.engines import Engines
+from hub.wiring.retention import keep_tidy
+from hub.wiring.role import Role
+from hub.wiring.tasks import Tasks
 
 DRAIN_SECONDS = 20.0
 """For requests and runs in flight to end at a stop: less than the 30 s after which Kubernetes
 kills."""
 
-BACKLOG_SECONDS = 5.0
-"""Between two looks at the backlog: fresher than any scrape."""
+DISK_SECONDS = 5.0
+"""Between two looks whether a file can still be written."""
 
 _log = structlog.get_logger()
 
 
 class Hub:
-    """The whole hub in one process. Entering it opens the doors; leaving it stops in order."""
+    """One process of the hub. Entering it opens the doors; leaving it stops in order."""
 
-    def __init__(self, settings: Settings, *, learn: Learn, clocks: Clocks = SYSTEM_CLOCKS) -> None:
+    bus: Bus
+    """The log, once entered."""
+    journal: Journal
+    """The journal, once entered in a role that works."""
+    backlog: BacklogView
+    """How much is still to be done, once entered in a role that works."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        learn: Learn,
+        clocks: Clocks = SYSTEM_CLOCKS,
+        role: Role = Role.ALL,
+    ) -> None:
         """Keep the settings; nothing is opened yet. `learn` is told of every secret."""
         self._settings = settings
         self._learn = learn
         self._clocks = clocks
+        self._role = role
         self._metrics = new_metrics()
         self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(self._stack)
         self._stopping = False
         self._stop_by = 0.0
         self.port = 0
-        """The receiver's port, once entered."""
+        """The receiver's port, once entered; 0 where the role has none."""
         self.admin_port = 0
         """The port of health and metrics, once entered."""
 
@@ -88,121 +90,86 @@ class Hub:
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises what has ended one of the hub's own tasks."""
-        stopped = asyncio.create_task(stop.wait(), name="stop")
-        try:
-            await asyncio.wait([stopped, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-        for task in self._tasks:
-            if task.done():
-                task.result()
+        await self._tasks.run_until(stop)
 
     async def _open(self) -> None:
-        settings, stack = self._settings, self._stack
-        handlers = installed_handlers(settings.dispatch)
-        secrets = open_secrets(settings, learn=self._learn)
-        files = await self._open_files()
-        self.bus = SqliteBus(store=files.bus)
-        self.journal = SqliteJournal(store=files.journal, clock=self._clocks.wall)
-        await self.bus.recover()
-        await self.journal.recover()
-        records = SqliteRecords(store=files.journal)
-        own = OwnActions(
-            bus=self.bus, records=records, instance=settings.instance, clock=self._clocks.wall
+        _refuse_lonely(self._role, self._settings)
+        engines = Engines(
+            self._settings,
+            stack=self._stack,
+            tasks=self._tasks,
+            learn=self._learn,
+            clocks=self._clocks,
         )
-        performers = await stack.enter_async_context(
-            outside(settings, secrets, records, clocks=self._clocks)
+        if self._role.works:
+            await self._begin_to_work(engines)
+        else:
+            self.bus = await engines.open_bus()
+        self._tasks.start(_watch_disk(engines), "disk")
+        await self._open_admin()
+        doors = await self._open_receiver() if self._role.receives else []
+        _log.info(
+            "hub_started",
+            role=self._role,
+            port=self.port,
+            admin_port=self.admin_port,
+            doors=doors,
         )
-        stack.enter_context(Watchdog(count=self._metrics.loop_blocked.inc))
-        runner = self._runner(handlers, {**performers, **own.performers()}, own)
-        router = Router(journal=self.journal, handlers=handlers)
-        subscription = await stack.enter_async_context(self.bus.subscribe(GROUP))
-        stack.push_async_callback(_cancel, self._run(runner.run(), "runner"))
-        stack.push_async_callback(self._drain, runner)
-        stack.push_async_callback(_cancel, self._run(router.run(subscription), "router"))
-        self.backlog = BacklogView(journal=self.journal, subscription=subscription)
-        self._metrics.watch(Backlog(runs=self.backlog.runs, lag=self.backlog.lag))
-        stack.push_async_callback(_cancel, self._run(_keep_fresh(self.backlog, files), "backlog"))
-        await self._open_ports()
 
-    async def _open_files(self) -> "_Files":
-        """Open the log's and the journal's file: one file, where they are the same."""
-        paths = [sqlite_path(self._settings.bus), sqlite_path(self._settings.journal)]
-        opened = {}
-        for path in dict.fromkeys(paths):
-            opened[path] = await Database.own(path)
-            self._stack.push_async_callback(opened[path].close)
-        files = _Files(bus=opened[paths[0]], journal=opened[paths[1]])
-        await files.bus.migrate("bus", BUS_MIGRATIONS)
-        await files.journal.migrate("journal", JOURNAL_MIGRATIONS)
-        return files
+    async def _begin_to_work(self, engines: Engines) -> None:
+        # A receiver must not even import what handlers need: it has no use for their rights.
+        from hub.wiring.working import Work  # noqa: PLC0415
 
-    async def _open_ports(self) -> None:
-        settings = self._settings
+        work = Work(self._settings, learn=self._learn, clocks=self._clocks)
+        self.bus = await engines.open_bus()
+        self.journal, records = await engines.open_journal()
+        self.backlog = await work.begin(
+            bus=self.bus,
+            journal=self.journal,
+            records=records,
+            metrics=self._metrics,
+            stack=self._stack,
+            tasks=self._tasks,
+            seconds_left=self._seconds_left,
+        )
+        tidying = keep_tidy(
+            settings=self._settings.retention,
+            journal=self.journal,
+            log=engines.log_here,
+            clock=self._clocks.wall,
+        )
+        self._tasks.start(tidying, "retention")
+
+    async def _open_admin(self) -> None:
         admin = Admin(
-            settings=settings.admin,
+            settings=self._settings.admin,
             health={"tasks": self._tasks_live},
             readiness={"log": self._log_writable},
             registry=self._metrics.registry,
         )
         self._stack.push_async_callback(admin.stop)
         self.admin_port = await admin.start()
-        doors = open_doors(settings.receiver, learn=self._learn)
+
+    async def _open_receiver(self) -> list[str]:
+        doors = open_doors(self._settings.receiver, learn=self._learn)
         if not doors:
             _log.warning("no_door_is_open", why="no key is set under receiver in the settings")
         receiver = Receiver(
-            settings=settings.receiver,
+            settings=self._settings.receiver,
             bus=self.bus,
             doors=doors,
             metrics=self._metrics.receiver,
         )
         self._stack.push_async_callback(receiver.stop)
         self.port = await receiver.start()
-        _log.info(
-            "hub_started",
-            port=self.port,
-            admin_port=self.admin_port,
-            doors=[door.name for door in doors],
-        )
+        return [door.name for door in doors]
 
-    def _runner(
-        self, handlers: Sequence[Handler], performers: Performers, own: OwnActions
-    ) -> Runner:
-        dispatch = self._settings.dispatch
-        return Runner(
-            attempts=Attempts(
-                handlers={handler.name: handler for handler in handlers},
-                journal=self.journal,
-                performers=performers,
-                platform=platform_of(self._settings),
-                retry=RetryPolicy(
-                    attempts=dispatch.retry_attempts,
-                    base_seconds=dispatch.retry_base_seconds,
-                    cap_seconds=dispatch.retry_cap_seconds,
-                ),
-                timeout_seconds=dispatch.handler_timeout_seconds,
-                clock=self._clocks.wall,
-                chance=random.Random(),  # noqa: S311  # jitter is no secret
-                metrics=self._metrics.dispatch,
-            ),
-            concurrency=dispatch.concurrency,
-            worker=self._settings.instance,
-            bury=own.bury,
-            running=running,
-        )
-
-    def _run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-        return task
-
-    async def _drain(self, runner: Runner) -> None:
-        """Give the runs in flight what the requests before them have left of the time."""
-        left = self._stop_by - asyncio.get_running_loop().time()
-        await runner.stop(within_seconds=max(0.0, left))
+    def _seconds_left(self) -> float:
+        """Return what the requests before them have left of the time to runs in flight."""
+        return self._stop_by - asyncio.get_running_loop().time()
 
     async def _tasks_live(self) -> str | None:
-        ended = [task.get_name() for task in self._tasks if task.done()]
+        ended = self._tasks.ended()
         return f"{', '.join(ended)} ended" if ended else None
 
     async def _log_writable(self) -> str | None:
@@ -215,25 +182,22 @@ class Hub:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Files:
-    bus: Database
-    journal: Database
+def _refuse_lonely(role: Role, settings: Settings) -> None:
+    """Refuse a role that shares its log with others where one process owns it."""
+    if role is not Role.ALL and isinstance(bus_address(settings.bus), SqliteAddress):
+        problem = (
+            f"bus: a {role} shares the log with other processes, and one in SQLite belongs to one: "
+            "name kafka://HOST:PORT, or serve without --role"
+        )
+        raise SettingsError([problem])
 
 
-async def _keep_fresh(backlog: BacklogView, files: _Files) -> None:
-    """Keep the figures of the backlog, and end the hub where its disk has failed.
+async def _watch_disk(engines: Engines) -> None:
+    """End the hub where its disk has failed.
 
     What is really on the disk is known only to a process that opens the file anew. Raises
     StorageError.
     """
-    while not (files.bus.lost or files.journal.lost):
-        with suppress(StorageError):
-            await backlog.refresh()
-        await asyncio.sleep(BACKLOG_SECONDS)
+    while not engines.disk_failed:  # noqa: ASYNC110  the disk does not tell by itself
+        await asyncio.sleep(DISK_SECONDS)
     raise StorageError("the disk has failed; the hub has to be started again")
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,54 +22,10 @@ from hub.clients.pagerduty import PagerDuty
 from hub.clients.slack import Slack
 from hub.clients.tekton import Tekton
 from hub.dispatch.own_actions import OwnActions
-from hub.errors import SettingsError
 from hub.journal.interface import Records
-from hub.secrets import Learn, SecretPlace
-from hub.settings import GitHubSettings, KubernetesSettings, Secret, Settings
+from hub.settings import GitHubSettings, KubernetesSettings, Settings
 from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """The credentials for outside systems; None where the settings name none."""
-
-    kubernetes: SecretPlace | None
-    gitops: SecretPlace | None
-    github: SecretPlace | None
-    slack: SecretPlace | None
-    pagerduty: SecretPlace | None
-
-
-def open_secrets(settings: Settings, *, learn: Learn) -> Secrets:
-    """Read every secret, and tell `learn` of each value, now and when it changes.
-
-    Raises SettingsError with all that cannot be read.
-    """
-    problems: list[str] = []
-
-    def place(secret: Secret | None, name: str) -> SecretPlace | None:
-        if secret is None:
-            return None
-        try:
-            return SecretPlace(secret, name=name, learn=learn)
-        except SettingsError as error:
-            problems.extend(error.problems)
-            return None
-
-    secrets = Secrets(
-        kubernetes=place(
-            settings.kubernetes.token if settings.kubernetes else None, "kubernetes.token"
-        ),
-        gitops=place(settings.gitops.token if settings.gitops else None, "gitops.token"),
-        github=place(settings.github.token if settings.github else None, "github.token"),
-        slack=place(settings.slack.token if settings.slack else None, "slack.token"),
-        pagerduty=place(
-            settings.pagerduty.routing_key if settings.pagerduty else None, "pagerduty.routing_key"
-        ),
-    )
-    if problems:
-        raise SettingsError(problems)
-    return secrets
+from hub.wiring.secrets import Secrets
 
 
 def _link_hosts(settings: Settings) -> tuple[str, ...]:
@@ -140,7 +95,11 @@ def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict
 async def reading_performers(
     settings: Settings, secrets: Secrets, *, bus: Bus, records: Records
 ) -> AsyncIterator[Performers]:
-    """Open what a dry run looks at the world with: only the actions that read."""
+    """Open what a dry run looks at the world with: only the actions that read.
+
+    Its clone of the gitops repository is not that of a hub that runs: each has one user at a time.
+    """
+    settings = settings.model_copy(update={"state": settings.state / "dry-run"})
     own = OwnActions(bus=bus, records=records, instance=settings.instance, clock=SYSTEM_CLOCKS.wall)
     async with outside(settings, secrets, records, clocks=SYSTEM_CLOCKS) as performers:
         everything = {**performers, **own.performers()}

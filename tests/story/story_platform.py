@@ -24,7 +24,9 @@ from hub.sandbox.tekton.states import to_v1beta1
 from hub.sandbox.world import SAMPLE_SERVICE, World
 from hub.telemetry.redaction import Redactor
 from hub.views.explain import Explanation, explain
-from hub.wiring import Clocks, Hub, installed_handlers
+from hub.wiring.clock import Clocks
+from hub.wiring.hub import Hub
+from hub.wiring.installed import installed_handlers
 
 PATIENCE_SECONDS = 60.0
 """Then a story is stuck, whatever the machine is busy with."""
@@ -205,8 +207,9 @@ class Platform:
         """Every state that a commit was given, in order."""
         return [one.state for one in self.world.github.statuses.of(repository, commit.sha)]
 
-    def messages(self) -> list[SlackMessage]:
-        return list(self.world.slack.messages(CHANNEL))
+    def messages(self, about: str = "") -> list[SlackMessage]:
+        """The channel's messages: all, or those whose key begins so (`deployment/`)."""
+        return [one for one in self.world.slack.messages(CHANNEL) if _key(one).startswith(about)]
 
     def messages_about(
         self, environment: str, commit: Commit, *, service: str = SAMPLE_SERVICE
@@ -312,6 +315,11 @@ def tag_of(commit: Commit) -> str:
 
 def _has_failed_before(run: Run) -> bool:
     return run.state is RunState.RETRYING or run.attempts > 1
+
+
+def _key(message: SlackMessage) -> str:
+    key: str = (message.metadata or {"event_payload": {"key": ""}})["event_payload"]["key"]
+    return key
 
 
 def _tag(kustomization: bytes) -> str:
