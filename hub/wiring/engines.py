@@ -62,14 +62,17 @@ class Engines:
         """Whether a file can be written again only by another process."""
         return any(file.lost for file in self._files.values())
 
-    async def open_bus(self) -> Bus:
-        """Open the log. Raises StorageError, and SettingsError where its topics do not fit."""
+    async def open_bus(self, *, spooling: bool = False) -> Bus:
+        """Open the log, with its spool where that is wanted and the settings name one.
+
+        Raises StorageError, and SettingsError where its topics do not fit.
+        """
         match bus_address(self._settings.bus):
             case SqliteAddress(path):
                 self.log_here = await self._sqlite_bus(path)
                 return self.log_here
             case KafkaAddress(servers):
-                return await self._kafka_bus(servers)
+                return await self._kafka_bus(servers, spooling=spooling)
 
     async def open_journal(self) -> tuple[Journal, Records]:
         """Open the journal. Raises StorageError."""
@@ -95,13 +98,17 @@ class Engines:
             await bus.recover()
         return bus
 
-    async def _kafka_bus(self, servers: tuple[str, ...]) -> Bus:
+    async def _kafka_bus(self, servers: tuple[str, ...], *, spooling: bool) -> Bus:
         from hub.bus.kafka import KafkaBus  # noqa: PLC0415  see above
 
         settings = self._settings.kafka
-        spool = settings.spool
-        if self._tasks is None:
-            settings = settings.model_copy(update={"create_topics": False, "spool": None})
+        spool = settings.spool if spooling else None
+        settings = settings.model_copy(
+            update={
+                "spool": spool,
+                "create_topics": settings.create_topics and self._tasks is not None,
+            }
+        )
         bus = KafkaBus(
             servers=servers,
             settings=settings,

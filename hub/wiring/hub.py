@@ -104,7 +104,7 @@ class Hub:
         if self._role.works:
             await self._begin_to_work(engines)
         else:
-            self.bus = await engines.open_bus()
+            self.bus = await engines.open_bus(spooling=True)
         self._tasks.start(_watch_disk(engines), "disk")
         await self._open_admin()
         doors = await self._open_receiver() if self._role.receives else []
@@ -121,7 +121,7 @@ class Hub:
         from hub.wiring.working import Work  # noqa: PLC0415
 
         work = Work(self._settings, learn=self._learn, clocks=self._clocks)
-        self.bus = await engines.open_bus()
+        self.bus = await engines.open_bus(spooling=self._role.receives)
         self.journal, records = await engines.open_journal()
         self.backlog = await work.begin(
             bus=self.bus,

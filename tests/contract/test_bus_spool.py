@@ -108,7 +108,7 @@ async def test_while_the_log_is_there_nothing_is_spooled(home: Home) -> None:
         await drained(spooled)
         assert kinds(await spooled.append([event("a")])) == ["Stored"]
         assert names(await everything(home)) == ["a"]
-        assert await home.left_in_spool() == 0
+        assert await home.left_in_spool() <= 1  # the newest stays, to count on from
 
 
 async def test_what_is_taken_while_the_log_is_gone_comes_to_it_in_order(home: Home) -> None:
@@ -123,7 +123,7 @@ async def test_what_is_taken_while_the_log_is_gone_comes_to_it_in_order(home: Ho
         await drained(spooled)
         await spooled.append([event("after")])
         assert names(await everything(home)) == ["before", "a", "b", "c", "after"]
-    assert await home.left_in_spool() == 0
+    assert await home.left_in_spool() <= 1  # the newest stays, to count on from
 
 
 async def test_what_a_dead_process_has_spooled_is_moved_by_the_next(home: Home) -> None:
