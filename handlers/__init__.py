@@ -1,5 +1,6 @@
 """The reactions: one file is one reaction, and this list is all of them."""
 
+from handlers.announce_dead_letter import announce_dead_letter
 from handlers.announce_deployment import announce_deployment
 from handlers.bump_image_tag import bump_image_tag
 from handlers.page_on_degraded import page_on_degraded
@@ -13,5 +14,6 @@ HANDLERS = (
     bump_image_tag,
     track_deployment,
     announce_deployment,
+    announce_dead_letter,
     page_on_degraded,
 )

@@ -5,26 +5,41 @@ Slack and its pace have no part in this: what is known stays true while nobody c
 
 from typing import assert_never
 
+from handlers.bump_image_tag import bump_image_tag
 from hub.actions.argocd import Application, ReadApplication
 from hub.actions.gitops import ReadImage
-from hub.actions.hub import Emit, FindRevision, RecordSighting
+from hub.actions.hub import Emit, FindRevision, ReadEvent, RecordSighting
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
 from hub.dispatch import Do, Skipped, on
 from hub.events.argocd import ApplicationChanged
 from hub.events.deployment import Sighting, Stage
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import DeploymentChanged, ImageBumped, ImageSuperseded
+from hub.events.trunkline import (
+    DeploymentChanged,
+    ImageBumped,
+    ImageSuperseded,
+    RunDeadLettered,
+)
 
 _Seen = (
-    PipelineRunStarted | PipelineRunFinished | ImageBumped | ImageSuperseded | ApplicationChanged
+    PipelineRunStarted
+    | PipelineRunFinished
+    | ImageBumped
+    | ImageSuperseded
+    | RunDeadLettered
+    | ApplicationChanged
 )
 
 
 def _lane(seen: _Seen) -> str:
-    """Keep what is about one service in order, as far as the event's name tells the service."""
-    if isinstance(seen, ApplicationChanged):
-        return seen.application.rpartition("-")[0] or seen.application
-    return seen.service
+    """Keep what is about one service in order, as far as the event tells the service."""
+    match seen:
+        case ApplicationChanged():
+            return seen.application.rpartition("-")[0] or seen.application
+        case RunDeadLettered():
+            return seen.event_id
+        case _:
+            return seen.service
 
 
 @on(
@@ -32,6 +47,7 @@ def _lane(seen: _Seen) -> str:
     PipelineRunFinished,
     ImageBumped,
     ImageSuperseded,
+    RunDeadLettered,
     ApplicationChanged,
     lane=_lane,
 )
@@ -44,6 +60,8 @@ async def track_deployment(seen: _Seen, do: Do) -> Skipped | None:
         case ImageSuperseded():
             await _record(do, seen.service, seen.environment, seen.revision, _superseded(seen))
             return None
+        case RunDeadLettered():
+            return await _track_dead_bump(seen, do)
         case ApplicationChanged():
             return await _track_application(seen, do)
         case PipelineRunStarted() | PipelineRunFinished():
@@ -60,6 +78,23 @@ async def _track_build(seen: PipelineRunStarted | PipelineRunFinished, do: Do) -
     for environment in environments:
         url = do.platform.run_link(run.namespace, run.name)
         await _record(do, run.service, environment, run.revision, _built(run, url))
+    return None
+
+
+async def _track_dead_bump(dead: RunDeadLettered, do: Do) -> Skipped | None:
+    if dead.handler != bump_image_tag.name:
+        return Skipped(f"{dead.handler} is no part of a deployment's way")
+    data = await do(ReadEvent(id=dead.event_id, source=dead.event_source))
+    if data is None:
+        return Skipped(f"the event {dead.event_id} is no longer known")
+    finished = PipelineRunFinished.model_validate_json(data)
+    run = await do(ReadPipelineRun.told_of_by(finished))
+    environments = do.platform.environments(run.branch)
+    if run.state is not RunState.SUCCEEDED or not (run.service and run.revision and environments):
+        return Skipped(f"the run {finished.name} has built nothing that is deployed")
+    failed = Sighting(stage=Stage.BUMP_FAILED, at=do.event.time or "", detail=dead.error)
+    for environment in environments:
+        await _record(do, run.service, environment, run.revision, failed)
     return None
 
 

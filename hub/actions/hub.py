@@ -31,6 +31,22 @@ class Emit(Action[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvent(Action[str | None]):
+    """Read the data of an event that there is a run for, as text; None where it is forgotten."""
+
+    name: ClassVar[str] = "hub.read_event"
+    result: ClassVar[object] = str | None
+    reads: ClassVar[bool] = True
+
+    id: str
+    source: str
+
+    def supposed(self) -> str | None:
+        """No such event."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBuild(Action[None]):
     """Remember which source commit an image was built from. The first to say so is right."""
 

@@ -16,6 +16,7 @@ B = TypeVar("B", bound=View)
 C = TypeVar("C", bound=View)
 D = TypeVar("D", bound=View)
 E = TypeVar("E", bound=View)
+F = TypeVar("F", bound=View)
 V = TypeVar("V", bound=View)
 R = TypeVar("R")
 
@@ -131,6 +132,19 @@ def on(
     when: Callable[[A | B | C | D | E], bool] | None = None,
     lane: Callable[[A | B | C | D | E], str] | None = None,
 ) -> Callable[[Reaction[A | B | C | D | E]], Handler]: ...
+@overload
+def on(
+    a: type[A],
+    b: type[B],
+    c: type[C],
+    d: type[D],
+    e: type[E],
+    f: type[F],
+    /,
+    *,
+    when: Callable[[A | B | C | D | E | F], bool] | None = None,
+    lane: Callable[[A | B | C | D | E | F], str] | None = None,
+) -> Callable[[Reaction[A | B | C | D | E | F]], Handler]: ...
 def on(
     *views: type[View],
     when: Callable[[Any], bool] | None = None,

@@ -7,14 +7,22 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from hub.actions.action import Call, Performers
-from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordBuild, RecordSighting
+from hub.actions.hub import (
+    Emit,
+    FindRevision,
+    ReadDeployment,
+    ReadEvent,
+    RecordBuild,
+    RecordSighting,
+)
 from hub.bus.interface import Bus
+from hub.dispatch.outcome import Dead, Parked
 from hub.errors import PermanentError, TemporaryError
 from hub.events.deployment import Deployment
 from hub.events.envelope import MAX_HOPS, Envelope
 from hub.events.identity import derive_id
 from hub.events.trunkline import RunDeadLettered
-from hub.journal.interface import Claim, Records
+from hub.journal.interface import Claim, Journal, Records
 
 _DEPLOYMENT = TypeAdapter(Deployment)
 
@@ -27,6 +35,7 @@ class OwnActions:
     """Performs the actions of `hub.actions.hub`."""
 
     bus: Bus
+    journal: Journal
     records: Records
     instance: str
     clock: Callable[[], float]
@@ -35,6 +44,7 @@ class OwnActions:
         """Return which action is performed by what."""
         return {
             Emit: self.emit,
+            ReadEvent: self.read_event,
             RecordBuild: self.record_build,
             RecordSighting: self.record_sighting,
             ReadDeployment: self.read_deployment,
@@ -48,8 +58,8 @@ class OwnActions:
         """
         await self._append(action, cause=call.event, event_id=call.key)
 
-    async def bury(self, claim: Claim, error: str) -> None:
-        """Emit that a run has become a dead letter; not about an event that says just that."""
+    async def bury(self, claim: Claim, outcome: Dead | Parked) -> None:
+        """Emit that a run is dead or parked; not about an event that says just that."""
         event = claim.envelope
         if event.type in RunDeadLettered.types or event.hubhops >= MAX_HOPS:
             return
@@ -58,7 +68,8 @@ class OwnActions:
             event_id=event.id,
             event_source=event.source,
             event_type=event.type,
-            error=error,
+            state="dead" if isinstance(outcome, Dead) else "parked",
+            error=outcome.error if isinstance(outcome, Dead) else outcome.reason,
             attempts=claim.attempt,
         )
         await self._append(
@@ -88,6 +99,13 @@ class OwnActions:
                 )
             ]
         )
+
+    async def read_event(self, action: ReadEvent, _call: Call) -> str | None:
+        """Return the data of the event, which the journal has beside its runs."""
+        for run in await self.journal.runs(event=(action.source, action.id), limit=1):
+            if (found := await self.journal.run(run.id)) is not None:
+                return found[1].data.decode("utf-8", "replace")
+        return None
 
     async def record_sighting(self, action: RecordSighting, _call: Call) -> None:
         """Merge the sighting into the deployment's record."""

@@ -9,11 +9,12 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """The stages of a deployment, in the order of its way."""
+    """The stages of a deployment, in the order of its way: what is mended stands before."""
 
     BUILDING = "building"
     BUILT = "built"
     BUILD_FAILED = "build failed"
+    BUMP_FAILED = "bump failed"
     BUMPED = "bumped"
     NOT_BUMPED = "not bumped"
     SYNCING = "syncing"
@@ -25,7 +26,12 @@ class Stage(StrEnum):
     @property
     def failed(self) -> bool:
         """Whether somebody has to look."""
-        return self in {Stage.BUILD_FAILED, Stage.SYNC_FAILED, Stage.DEGRADED}
+        return self in {
+            Stage.BUILD_FAILED,
+            Stage.BUMP_FAILED,
+            Stage.SYNC_FAILED,
+            Stage.DEGRADED,
+        }
 
 
 _ORDER = {stage: number for number, stage in enumerate(Stage)}

@@ -1,6 +1,6 @@
 """What the hub itself says, both ways: a handler emits `view.to_json()`, another reads the view."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from hub.events.deployment import Stage
 from hub.events.types import (
@@ -68,7 +68,7 @@ class DeploymentChanged(HubView):
 
 
 class RunDeadLettered(HubView):
-    """A handler's run for an event has failed for good."""
+    """A handler's run for an event has failed for good, or cannot go on by itself."""
 
     types: ClassVar[tuple[str, ...]] = (RUN_DEAD_LETTERED,)
 
@@ -76,5 +76,7 @@ class RunDeadLettered(HubView):
     event_id: str
     event_source: str
     event_type: str
+    state: Literal["dead", "parked"] = "dead"
+    """Which of the two. Both stand among the dead letters."""
     error: str
     attempts: int

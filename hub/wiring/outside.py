@@ -22,7 +22,7 @@ from hub.clients.pagerduty import PagerDuty
 from hub.clients.slack import Slack
 from hub.clients.tekton import Tekton
 from hub.dispatch.own_actions import OwnActions
-from hub.journal.interface import Records
+from hub.journal.interface import Journal, Records
 from hub.settings import GitHubSettings, KubernetesSettings, Settings
 from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
 from hub.wiring.secrets import Secrets
@@ -93,14 +93,20 @@ def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict
 
 @asynccontextmanager
 async def reading_performers(
-    settings: Settings, secrets: Secrets, *, bus: Bus, records: Records
+    settings: Settings, secrets: Secrets, *, bus: Bus, journal: Journal, records: Records
 ) -> AsyncIterator[Performers]:
     """Open what a dry run looks at the world with: only the actions that read.
 
     Its clone of the gitops repository is not that of a hub that runs: each has one user at a time.
     """
     settings = settings.model_copy(update={"state": settings.state / "dry-run"})
-    own = OwnActions(bus=bus, records=records, instance=settings.instance, clock=SYSTEM_CLOCKS.wall)
+    own = OwnActions(
+        bus=bus,
+        journal=journal,
+        records=records,
+        instance=settings.instance,
+        clock=SYSTEM_CLOCKS.wall,
+    )
     async with outside(settings, secrets, records, clocks=SYSTEM_CLOCKS) as performers:
         everything = {**performers, **own.performers()}
         yield {action: do for action, do in everything.items() if action.reads}

@@ -56,7 +56,11 @@ class Work:
         The stack ends it: runs in flight may take `seconds_left()` then.
         """
         own = OwnActions(
-            bus=bus, records=records, instance=self._settings.instance, clock=self._clocks.wall
+            bus=bus,
+            journal=journal,
+            records=records,
+            instance=self._settings.instance,
+            clock=self._clocks.wall,
         )
         performers = await stack.enter_async_context(
             outside(self._settings, self._secrets, records, clocks=self._clocks)

@@ -13,7 +13,7 @@ RUNS = "/pipelineruns$"
 def deployed_once(platform, commit):
     assert platform.revisions_built() == [commit.sha]
     assert platform.running("dev") == platform.running("staging") == tag_of(commit)
-    assert len(platform.messages()) == 2
+    assert len(platform.messages("deployment/")) == 2
 
 
 @pytest.mark.parametrize("kind", [Status(status=500), Status(status=503), Down()])

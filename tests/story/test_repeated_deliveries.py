@@ -44,7 +44,7 @@ async def test_a_push_that_comes_through_two_hooks_is_built_once(platform):
 
 
 async def test_a_push_that_came_while_the_hub_was_down_is_taken_when_it_is_redelivered(platform):
-    """T19."""
+    """T19; T33, but for the asking."""
     await platform.stop()
     commit = await platform.world.push()
     await platform.world.settled()

@@ -31,7 +31,7 @@ async def ended_well(platform, commit):
     assert platform.revisions_built() == [commit.sha]
     assert platform.statuses(commit)[-1] == "success"
     assert len(await platform.bumps()) == 1
-    assert len(platform.messages()) == 2
+    assert len(platform.messages("deployment/")) == 2
     for environment in ("dev", "staging"):
         assert await platform.wanted(environment) == tag_of(commit)
         assert platform.running(environment) == tag_of(commit)

@@ -34,6 +34,7 @@ def test_a_dead_letter_reads_back_as_it_was_said() -> None:
         event_id="1",
         event_source="/x",
         event_type="com.github.push",
+        state="parked",
         error="line one\nline two",
         attempts=40,
     )

@@ -6,6 +6,7 @@ import pytest
 
 from handlers import (
     HANDLERS,
+    announce_dead_letter,
     announce_deployment,
     bump_image_tag,
     page_on_degraded,
@@ -23,7 +24,7 @@ from hub.actions.gitops import (
     Image,
     ReadImage,
 )
-from hub.actions.hub import Emit, FindRevision, ReadDeployment, RecordSighting
+from hub.actions.hub import Emit, FindRevision, ReadDeployment, ReadEvent, RecordSighting
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState, StartPipelineRun
@@ -35,8 +36,14 @@ from hub.events.deployment import Deployment, Sighting, Stage
 from hub.events.envelope import Envelope
 from hub.events.github import PullRequest, Push
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
-from hub.events.trunkline import DeploymentChanged, ImageBumped, ImageSuperseded
-from hub.events.types import HEALTH_DEGRADED, IMAGE_SUPERSEDED, SYNC_SUCCEEDED
+from hub.events.trunkline import DeploymentChanged, ImageBumped, ImageSuperseded, RunDeadLettered
+from hub.events.types import (
+    HEALTH_DEGRADED,
+    IMAGE_SUPERSEDED,
+    PIPELINE_RUN_SUCCESSFUL,
+    RUN_DEAD_LETTERED,
+    SYNC_SUCCEEDED,
+)
 
 SHA = "a1" * 20
 DIGEST = "sha256:" + "d" * 64
@@ -133,8 +140,19 @@ def deployment_changed(stage: Stage, *, detail: str = "") -> DeploymentChanged:
     )
 
 
-def saying(kind: str) -> Envelope:
-    return Envelope(id="e", source="/argocd", type=kind, partitionkey="k", data=b"{}")
+def saying(kind: str, *, time: str | None = None) -> Envelope:
+    return Envelope(id="e", source="/argocd", type=kind, partitionkey="k", data=b"{}", time=time)
+
+
+def dead(handler: str = "bump_image_tag", *, event_id: str = "its-event") -> RunDeadLettered:
+    return RunDeadLettered(
+        handler=handler,
+        event_id=event_id,
+        event_source="/tekton",
+        event_type=PIPELINE_RUN_SUCCESSFUL,
+        error="the branch is protected",
+        attempts=1,
+    )
 
 
 async def decided(handler: Any, about: Any, **kwargs: Any) -> Rehearsal:
@@ -264,6 +282,74 @@ async def test_a_superseded_build_does_not_stay_at_built():
     )
     (record,) = (await decided(track_deployment, seen)).of(RecordSighting)
     assert (record.sighting.stage, record.sighting.detail) == (Stage.NOT_BUMPED, "b2 is newer")
+
+
+TOLD = '{"pipelineRun": {"metadata": {"namespace": "ci", "name": "order-service-a1", "uid": "u"}}}'
+
+
+async def test_a_bump_that_died_does_not_stay_at_built():
+    rehearsal = await decided(
+        track_deployment,
+        dead(),
+        event=saying(RUN_DEAD_LETTERED, time="2026-11-22T10:06:00Z"),
+        replies={ReadEvent: TOLD, ReadPipelineRun: run()},
+    )
+    assert rehearsal.of(ReadPipelineRun) == (ReadPipelineRun.told_of_by(finished()),)
+    failed = Sighting(
+        stage=Stage.BUMP_FAILED, at="2026-11-22T10:06:00Z", detail="the branch is protected"
+    )
+    assert [(record.environment, record.sighting) for record in rehearsal.of(RecordSighting)] == [
+        ("dev", failed),
+        ("staging", failed),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("about", "replies"),
+    [
+        (dead("page_on_degraded"), {}),
+        (dead(), {ReadEvent: None}),
+        (dead(), {ReadEvent: TOLD, ReadPipelineRun: run(RunState.FAILED)}),
+        (dead(), {ReadEvent: TOLD, ReadPipelineRun: run(RunState.GONE)}),
+        (dead(), {ReadEvent: TOLD, ReadPipelineRun: run(branch="")}),
+    ],
+)
+async def test_a_dead_letter_that_holds_up_no_deployment_changes_none(about, replies):
+    rehearsal = await decided(track_deployment, about, replies=replies)
+    assert rehearsal.of(RecordSighting) == ()
+    assert isinstance(rehearsal.outcome, Skipped)
+
+
+async def test_a_dead_letter_is_told_of_with_the_command_that_runs_it_again():
+    rehearsal = await decided(announce_dead_letter, dead(event_id="it's $(evil)"))
+    (message,) = rehearsal.of(KeepMessage)
+    assert message.title == "bump_image_tag is dead"
+    assert {line.label: line.text for line in message.lines} == {
+        "error": "the branch is protected",
+        "event": f"{PIPELINE_RUN_SUCCESSFUL} it's $(evil)",
+        "attempts": "1",
+        "replay": """trunkline replay 'it'"'"'s $(evil)' --handler bump_image_tag""",
+    }
+
+
+async def test_each_run_that_died_has_one_message_whose_later_words_count():
+    async def message_at(time: str, about: RunDeadLettered) -> KeepMessage:
+        event = saying(RUN_DEAD_LETTERED, time=time)
+        (message,) = (await decided(announce_dead_letter, about, event=event)).of(KeepMessage)
+        return message
+
+    first = await message_at("2026-11-22T10:06:00Z", dead())
+    again = await message_at("2026-11-22T11:06:00Z", dead())
+    assert again.key == first.key
+    assert again.version > first.version
+    for other in (dead("page_on_degraded"), dead(event_id="another")):
+        assert (await message_at("2026-11-22T10:06:00Z", other)).key != first.key
+
+
+async def test_what_slack_did_not_take_is_not_told_in_slack():
+    rehearsal = await decided(announce_dead_letter, dead("announce_deployment"))
+    assert rehearsal.actions == ()
+    assert isinstance(rehearsal.outcome, Skipped)
 
 
 async def test_a_pipeline_without_the_results_is_a_dead_letter_that_names_them():
