@@ -17,6 +17,7 @@ from handlers import HANDLERS as BUILT_IN
 from hub.bus.schema import MIGRATIONS as BUS_MIGRATIONS
 from hub.bus.sqlite import SqliteBus
 from hub.dispatch.attempt import Attempts
+from hub.dispatch.outcome import Dead, Parked
 from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
 from hub.dispatch.router import GROUP, Router
@@ -146,7 +147,7 @@ def _push(name: str) -> Envelope:
     )
 
 
-async def _bury(_claim: Claim, _error: str) -> None:
+async def _bury(_claim: Claim, _outcome: Dead | Parked) -> None:
     """Nothing dies here."""
 
 

@@ -1,6 +1,7 @@
 """`trunkline serve`: the hub as a process."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from hub.cli.configured import settings_of
 from hub.telemetry.logging import configure
 from hub.wiring.hub import Hub
 from hub.wiring.role import Role
+
+LET_GO_SECONDS = 1.0
+"""For tasks that the hub has given up already."""
 
 
 def serve(config: Path | None, *, role: Role) -> None:
@@ -25,3 +29,14 @@ async def _serve(config: Path | None, role: Role) -> None:
     redactor = configure(settings.log_level, sys.stderr.buffer)
     async with Hub(settings, learn=redactor.add, role=role) as hub:
         await hub.serve_until(stop)
+    await _end()
+
+
+async def _end() -> None:
+    """End the process even where a handler does not let go: the loop would wait for it for good."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left and (await asyncio.wait(left, timeout=LET_GO_SECONDS))[1]:
+        sys.stderr.flush()
+        os._exit(0)

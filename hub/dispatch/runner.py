@@ -15,11 +15,15 @@ from hub.journal.interface import Claim, Finished, RunState
 LOOK_AGAIN_SECONDS = 1.0
 """The longest a runner sleeps without looking: the command line may have changed the journal."""
 
+LET_GO_SECONDS = 2.0
+"""For a handler that is told to end: enough to tidy up, and little beside the 30 s after which
+Kubernetes kills."""
+
 _log = structlog.get_logger()
 
 
-Bury = Callable[[Claim, str], Awaitable[None]]
-"""Tells the platform of a dead letter, before the run is noted as dead."""
+Bury = Callable[[Claim, Dead | Parked], Awaitable[None]]
+"""Tells the platform of a dead letter, before the run is noted as dead or parked."""
 
 Running = Callable[[str], AbstractContextManager[None]]
 """Marks the code inside as the work of a handler, for the watchdog of the event loop."""
@@ -118,9 +122,13 @@ class Runner:
         in_flight = dict(self._tasks)
         for task in in_flight:
             task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=LET_GO_SECONDS)
         for task, claim in in_flight.items():
-            if task.cancelled():
+            if not task.done():
+                # Its run stays claimed: given back, it could be executed twice at the same time.
+                _log.error("run_not_let_go", handler=claim.handler, run=claim.run)
+            elif task.cancelled():
                 # A finish that was on its way may have won: then nothing is left to give back.
                 with suppress(StorageError):
                     await self._journal.release(claim)
@@ -150,8 +158,8 @@ class Runner:
         """Note the outcome, however long the disk takes to come back."""
         while True:
             try:
-                if isinstance(outcome, Dead):
-                    await self._bury(claim, outcome.error)
+                if isinstance(outcome, Dead | Parked):
+                    await self._bury(claim, outcome)
                 await self._journal.finish(claim, _finished(outcome))
             except ClaimLost:
                 raise

@@ -11,6 +11,7 @@ from typing import ClassVar
 from hub.actions.action import Action, Call
 from hub.dispatch import Handler
 from hub.dispatch.attempt import Attempts
+from hub.dispatch.outcome import Dead, Parked
 from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
 from hub.dispatch.router import Router
@@ -113,7 +114,7 @@ class Hub:
     world: World
     clock: Seconds
     counted: Counted
-    buried: list[str]
+    buried: list[Dead | Parked]
     make_runner: Callable[[], Runner]
 
     async def order(self, number: int, lane: str = "one") -> None:
@@ -145,12 +146,12 @@ async def opened(folder: Path, *handlers: Handler, concurrency: int = 10) -> Asy
     database = await Database.own(folder / "journal.db")
     await database.migrate("journal", MIGRATIONS)
     clock, world, counted = Seconds(), World(), Counted()
-    buried: list[str] = []
+    buried: list[Dead | Parked] = []
     journal = SqliteJournal(store=database, clock=clock)
     await journal.recover()
 
-    async def bury(_claim: object, error: str) -> None:
-        buried.append(error)
+    async def bury(_claim: object, outcome: Dead | Parked) -> None:
+        buried.append(outcome)
 
     def make_runner() -> Runner:
         return Runner(

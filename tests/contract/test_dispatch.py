@@ -1,13 +1,16 @@
 """Dispatch on the real journal: lanes, retries, resumption, parking, dead letters."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 from dispatch_world import Deliver, Look, Order, opened
+from structlog.testing import capture_logs
 
 from hub.dispatch import Do, Skipped, on
+from hub.dispatch.outcome import Dead, Parked
 from hub.errors import PermanentError, TemporaryError
 from hub.events.envelope import Envelope
 from hub.journal.interface import RunState
@@ -72,7 +75,7 @@ async def test_a_run_that_never_succeeds_becomes_a_dead_letter_and_is_told_of(tm
         await hub.work()
         run = await hub.run(1)
         assert (run.state, run.attempts) == (RunState.DEAD, 3)
-        assert hub.buried == ["closed for good (after 3 attempts)"]
+        assert hub.buried == [Dead("closed for good (after 3 attempts)")]
         assert [one.detail for one in await hub.journal.attempts(run.id)] == [
             "closed for good",
             "closed for good",
@@ -192,14 +195,15 @@ async def test_a_handler_that_changes_its_mind_is_parked_with_both_shown(tmp_pat
         assert hub.world.delivered == ["a bicycle"]
 
 
-async def test_runs_of_a_handler_that_is_gone_are_parked_and_not_lost(tmp_path):
+async def test_runs_of_a_handler_that_is_gone_are_parked_and_told_of_and_not_lost(tmp_path):
     async with opened(tmp_path, deliver_order) as hub:
         await hub.order(1)
     async with opened(tmp_path) as hub:
         await hub.work()
         run = await hub.run(1)
         assert run.state is RunState.PARKED
-        assert "deliver_order" in run.detail
+        assert run.detail == "no handler named deliver_order is installed"
+        assert hub.buried == [Parked(run.detail)]
         await hub.journal.replay(run.id, again=False)
     async with opened(tmp_path, deliver_order) as hub:
         await hub.work()
@@ -264,6 +268,40 @@ async def test_stopping_gives_back_what_is_in_flight_without_counting_it(tmp_pat
         await task
         run = await hub.run(1)
         assert (run.state, run.attempts) == (RunState.READY, 0)
+
+
+async def test_a_handler_that_does_not_let_go_is_named_and_holds_up_no_end(tmp_path):
+    let_go = asyncio.Event()
+
+    @on(Order)
+    async def cling(order: Order, do: Do) -> None:
+        """Take no for no answer."""
+        while not let_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async with opened(tmp_path, cling, deliver_order) as hub:
+        hub.world.gate = asyncio.Event()
+        await hub.order(1)
+        runner = hub.make_runner()
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(10):
+            while (await hub.journal.counts())[RunState.RUNNING] < 2:
+                await asyncio.sleep(0)
+        with capture_logs() as logs:
+            await runner.stop(within_seconds=0)
+        await task
+        runs = await hub.journal.runs()
+        assert {run.handler: run.state for run in runs} == {
+            "cling": RunState.RUNNING,
+            "deliver_order": RunState.READY,
+        }
+        (named,) = [log["handler"] for log in logs if log["event"] == "run_not_let_go"]
+        assert named == "cling"
+
+        let_go.set()
+        await runner.drain()
+        assert (await hub.journal.counts())[RunState.DONE] == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 7])

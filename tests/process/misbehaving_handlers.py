@@ -40,6 +40,12 @@ async def misbehave(push: Push, do: Do) -> Any:
             Path(os.environ["PIPE"]).read_bytes()  # this is the offence
         case "take-long":
             await asyncio.to_thread(Path(os.environ["PIPE"]).read_bytes)
+        case "cling":
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    continue
         case "never-end":
             await asyncio.Event().wait()
         case _:

@@ -128,6 +128,18 @@ async def test_what_takes_too_long_is_given_back_in_time_for_the_next_life(alone
     assert (run.state, run.attempts) == (RunState.READY, 0)
 
 
+async def test_a_handler_that_does_not_let_go_holds_up_no_end(alone: Alone) -> None:
+    clinging = delivery("clinging", push(branch="cling"), key=KEY)
+    async with alone(dispatch={"handlers_module": "misbehaving_handlers"}) as hub:
+        await hub.start()
+        assert (await ask(hub.port, clinging)).status == 202
+        await eventually(partial(_is_running, hub))
+        hub.process.terminate()
+        async with asyncio.timeout(STOP_SECONDS + SCHEDULING_SECONDS):
+            assert await hub.process.wait() == 0
+        assert [line["handler"] for line in hub.said("run_not_let_go")] == ["misbehave"]
+
+
 async def _is_running(hub: Served) -> bool:
     async with hub.files() as files:
         return (await files.journal.counts()).get(RunState.RUNNING) == 1
