@@ -1,6 +1,8 @@
 """A listening port: opens it, caps its connections, and lets requests finish when it closes."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp.web import BaseRequest, Response, Server
@@ -55,7 +57,7 @@ class Listener:
                 backlog=self.limits.backlog,
             )
         except OSError as error:
-            problem = f"cannot listen on {self._host} port {self._port}: {error.strerror}"
+            problem = f"cannot listen on {self._host} port {self._port}: {_reason(error)}"
             raise SettingsError([problem]) from error
         self._server = server
         port: int = self._sockets.sockets[0].getsockname()[1]
@@ -111,3 +113,10 @@ class Listener:
         except TimeoutError:
             # What is still in flight was not answered with 202, so its sender keeps it.
             return
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words: asyncio's say the address once more."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
