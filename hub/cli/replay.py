@@ -58,7 +58,7 @@ async def _rehearse(
     platform: Platform = platform_of(place.settings)
     secrets = open_secrets(place.settings, learn=Redactor().add)
     async with reading_performers(
-        place.settings, secrets, bus=place.bus, records=place.records
+        place.settings, secrets, bus=place.bus, journal=place.journal, records=place.records
     ) as readers:
         for one in wanted:
             try:
