@@ -76,6 +76,18 @@ def test_an_event_that_belongs_to_no_repository_belongs_to_its_account() -> None
     assert one_event("security_advisory", advisory).source == "https://github.com"
 
 
+@pytest.mark.parametrize("action", ["renamed", "transferred"])
+def test_a_repository_that_moved_is_told_of_under_its_new_name(action: str) -> None:
+    """T28."""
+    file = DATA / f"github/octokit/api.github.com/repository/{action}.payload.json"
+    payload = json.loads(file.read_bytes())
+    moved = one_event("repository", file.read_bytes())
+    assert moved.type == f"com.github.repository.{action}"
+    assert moved.partitionkey == payload["repository"]["full_name"]
+    assert moved.source == payload["repository"]["url"]
+    assert json.loads(moved.data)["changes"] == payload["changes"]
+
+
 def test_the_subject_is_the_ref_or_the_number() -> None:
     assert one_event("push", PUSH.read_bytes()).subject == json.loads(PUSH.read_bytes())["ref"]
     pull = DATA / "github/real/rust-lang__bors/pull-request-opened.json"

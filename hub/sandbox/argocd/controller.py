@@ -83,7 +83,12 @@ class ArgoCD:
     async def _hear(self, repository: Repository, changes: Sequence[Change]) -> None:
         branch = f"refs/heads/{repository.default_branch}"
         if any(change.ref == branch and not change.deleted for change in changes):
-            self._background.start(self._refresh())
+            self._background.start(self._notice())
+
+    async def _notice(self) -> None:
+        """Look at a push a moment later: as in the world, who pushed hears of it before."""
+        await asyncio.sleep(self.pace.stage_seconds)
+        await self._refresh()
 
     async def _refresh(self) -> None:
         """Look at the newest commit, and reconcile whatever it changes."""
