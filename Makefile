@@ -8,7 +8,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input --quiet
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: demo test check check-lint check-format check-types check-imports bench lock clean
+.PHONY: demo test check check-lint check-format check-types check-imports servers bench lock clean
 
 demo: $(VENV)/.for-use
 	@$(VENV)/bin/trunkline demo $(ARGS)
@@ -29,6 +29,11 @@ check-types: $(VENV)/.for-work
 
 check-imports: $(VENV)/.for-work
 	$(VENV)/bin/lint-imports --no-logo
+
+# Kafka and PostgreSQL for the tests, into .servers or where TRUNKLINE_SERVERS says. Needs Java 17 or
+# newer and Maven as well.
+servers: $(VENV)/.for-work
+	@PYTHONPATH=tests $(PYTHON) -m servers.fetch
 
 bench: $(VENV)/.for-work
 	$(PYTHON) -m bench $(ARGS)

