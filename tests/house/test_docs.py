@@ -44,6 +44,15 @@ def test_every_link_to_a_file_leads_somewhere():
     assert dead == []
 
 
+def test_every_line_of_the_log_that_operators_are_told_of_is_written_somewhere():
+    page = (ROOT / "docs/operating.md").read_text("utf-8")
+    table = page.partition("| line in the log |")[2]
+    lines = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", table))
+    code = "".join(file.read_text("utf-8") for file in ROOT.glob("hub/**/*.py"))
+    assert len(lines) > 10
+    assert {line for line in lines if f'"{line}"' not in code} == set()
+
+
 def test_the_settings_in_the_readme_are_good(tmp_path):
     blocks = re.findall(r"```yaml\n(.+?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert blocks
