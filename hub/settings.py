@@ -154,9 +154,11 @@ class RetentionSettings(Branch):
     """That an event was handled, so that it is not handled again if it comes again."""
 
     @model_validator(mode="after")
-    def _keys_outlive_runs(self) -> Self:
-        if self.keys_days < max(self.runs_days, self.events_days):
-            raise ValueError("keys_days must not be less than events_days and runs_days")
+    def _each_outlives_the_one_before(self) -> Self:
+        if not self.events_days <= self.runs_days <= self.keys_days:
+            raise ValueError(
+                "events_days, runs_days, keys_days: each may not be less than the last"
+            )
         return self
 
 

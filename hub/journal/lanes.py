@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import apsw
 
 from hub.errors import ClaimLost
+from hub.events.envelope import Envelope
+from hub.journal import pruning
 from hub.journal.interface import Claim, Finished, PlannedRun, RunId, RunState, Step, Wait
 from hub.journal.rows import EVENT_COLUMNS, Row, row_of_step, step_of_row
 
@@ -90,11 +92,24 @@ class Claimed:
     waited_for: tuple[str, str] | None
     """The (type, subject) that it waited for in vain."""
 
+    def with_event(self, event: Envelope) -> Claim:
+        """Return the claim, its event having been read."""
+        return Claim(
+            run=self.run,
+            token=self.token,
+            envelope=event,
+            handler=self.handler,
+            lane=self.lane,
+            attempt=self.attempt,
+            steps=self.steps,
+        )
+
 
 def plan(
     connection: apsw.Connection, *, events: Sequence[Row], runs: Sequence[Row], lanes: Sequence[str]
 ) -> None:
     """Write what is not there yet; `lanes` are those of the runs that can be executed."""
+    events, runs = pruning.unforgotten(connection, events=events, runs=runs)
     connection.executemany(_WRITE_EVENT, events)
     connection.executemany(_WRITE_RUN, runs)
     connection.executemany(_OFFER, ((lane,) for lane in lanes))
@@ -141,7 +156,7 @@ def _end_wait(connection: apsw.Connection, run: RunId) -> tuple[str, str] | None
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def _hold(connection: apsw.Connection, claim: Claim) -> None:
+def _hold(connection: apsw.Connection, claim: Claim | Claimed) -> None:
     """Raise ClaimLost unless the claim is the one under which its run is executed."""
     held = connection.execute(
         "SELECT 1 FROM runs WHERE id = ? AND token = ? AND state = 'running'",
@@ -172,7 +187,9 @@ UPDATE runs SET state = ?, detail = ?, due_at = ?, finished_at = ? WHERE id = ?
 """
 
 
-def finish(connection: apsw.Connection, *, claim: Claim, finished: Finished, now: float) -> None:
+def finish(
+    connection: apsw.Connection, *, claim: Claim | Claimed, finished: Finished, now: float
+) -> None:
     """End the attempt."""
     _hold(connection, claim)
     state, detail = finished.state, finished.detail

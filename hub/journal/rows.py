@@ -1,6 +1,6 @@
 """Events, runs and steps as rows of a table, and back. Pure; SQL stands elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
@@ -39,19 +39,32 @@ def rows_of_events(envelopes: Iterable[Envelope]) -> list[Row]:
     ]
 
 
-def events_of_rows(rows: Sequence[Row]) -> list[Envelope]:
+def event_of_row(row: Row) -> Envelope:
     """Read back what `rows_of_events` has written, less the digest.
 
-    Raises StorageError where a row is damaged.
+    Raises StorageError where the row is damaged.
     """
+    return _event_of_row(row, ZstdDecompressor())
+
+
+def events_of_rows(rows: Iterable[Row]) -> list[Envelope | StorageError]:
+    """Read back many: a damaged one has its error in its place, and spoils no other."""
     decompressor = ZstdDecompressor()
+    events: list[Envelope | StorageError] = []
+    for row in rows:
+        try:
+            events.append(_event_of_row(row, decompressor))
+        except StorageError as error:
+            events.append(error)
+    return events
+
+
+def _event_of_row(row: Row, decompressor: ZstdDecompressor) -> Envelope:
+    *values, data = row
     try:
-        return [
-            columns.envelope_of(values, data=decompressor.decompress(data))
-            for *values, data in rows
-        ]
+        return columns.envelope_of(values, data=decompressor.decompress(data))
     except (ZstdError, ValueError) as error:
-        raise StorageError(f"an event in the journal is damaged: {error}") from error
+        raise StorageError(f"the event in the journal is damaged: {error}") from error
 
 
 def run_of_row(row: Row) -> Run:

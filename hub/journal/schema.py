@@ -106,5 +106,20 @@ CREATE TRIGGER runs_recounted AFTER UPDATE OF state ON runs WHEN OLD.state <> NE
 END;
 """
 
-MIGRATIONS = (_TABLES + _COUNTS,)
+_FORGETTING = """
+CREATE TABLE run_keys (
+  id INTEGER PRIMARY KEY,          -- the order of forgetting
+  digest BLOB NOT NULL,
+  handler TEXT NOT NULL,
+  finished_at REAL NOT NULL
+) STRICT;
+CREATE INDEX run_keys_by_digest ON run_keys (digest);
+CREATE INDEX runs_forgettable ON runs (finished_at) WHERE state IN ('done', 'skipped');
+
+CREATE TRIGGER runs_uncounted AFTER DELETE ON runs BEGIN
+  UPDATE run_counts SET runs = runs - 1 WHERE state = OLD.state;
+END;
+"""
+
+MIGRATIONS = (_TABLES + _COUNTS, _FORGETTING)
 """One string for each version of the tables. What is released stays as it is."""

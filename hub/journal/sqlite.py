@@ -6,14 +6,15 @@ plan and replay; the owner notices within `LOOK_AGAIN_SECONDS`.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from hub.errors import ClaimLost
+from hub.errors import ClaimLost, StorageError
 from hub.events.envelope import Envelope
-from hub.journal import lanes, queries
+from hub.journal import lanes, pruning, queries
 from hub.journal.interface import Attempt, Claim, Finished, PlannedRun, Run, RunId, RunState, Step
-from hub.journal.rows import events_of_rows, rows_of_events
+from hub.journal.rows import event_of_row, events_of_rows, rows_of_events
 from hub.journal.waits import Waits
 from hub.sqlite import Store
 
@@ -87,19 +88,22 @@ class SqliteJournal:
                 self._waits.remove(one.waited_for)
         rows = [one.event for one in claimed]
         size = sum(len(row[-1]) for row in rows)
-        envelopes = await _aside(size, partial(events_of_rows, rows))
-        return tuple(
-            Claim(
-                run=one.run,
-                token=one.token,
-                envelope=envelope,
-                handler=one.handler,
-                lane=one.lane,
-                attempt=one.attempt,
-                steps=one.steps,
-            )
-            for one, envelope in zip(claimed, envelopes, strict=True)
-        )
+        events = await _aside(size, partial(events_of_rows, rows))
+        claims = []
+        for one, event in zip(claimed, events, strict=True):
+            if isinstance(event, StorageError):
+                await self._park(one, str(event))
+            else:
+                claims.append(one.with_event(event))
+        return tuple(claims)
+
+    async def _park(self, claimed: lanes.Claimed, why: str) -> None:
+        parked = Finished(state=RunState.PARKED, detail=why)
+        job = partial(lanes.finish, claim=claimed, finished=parked, now=self._clock())
+        # Where not even that can be written, the next owner comes to it: others are claimed.
+        with suppress(StorageError):
+            await self._store.write(job)
+            self._changed.set()
 
     async def wait_for_work(self, timeout: float) -> None:
         """See Journal.wait_for_work."""
@@ -171,8 +175,7 @@ class SqliteJournal:
         if found is None:
             return None
         row = found[1]
-        (envelope,) = await _aside(len(row[-1]), partial(events_of_rows, (row,)))
-        return found[0], envelope
+        return found[0], await _aside(len(row[-1]), partial(event_of_row, row))
 
     async def attempts(self, run: RunId) -> Sequence[Attempt]:
         """See Journal.attempts."""
@@ -185,6 +188,15 @@ class SqliteJournal:
     async def counts(self) -> Mapping[RunState, int]:
         """See Journal.counts."""
         return await self._store.read(queries.counts)
+
+    async def prune(self, *, runs_before: float, keys_before: float, limit: int) -> int:
+        """See Journal.prune, and `hub/journal/pruning.py` for what becomes of the room.
+
+        The newest run stays whatever its age. Keys go in the order in which their runs went.
+        """
+        return await pruning.prune(
+            self._store, runs_before=runs_before, keys_before=keys_before, limit=limit
+        )
 
 
 async def _aside(size: int, work: Callable[[], T]) -> T:

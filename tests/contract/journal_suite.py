@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from journal_home import DONE, Home, claim_all, claim_one, event, names, only_run, plan, step, wait
 from journal_letters import LettersSuite
+from journal_pruning import PruningSuite
 from journal_waits import IdlenessSuite, WaitsSuite
 
 from hub.errors import ClaimLost
@@ -205,7 +206,7 @@ class LanesSuite:
         assert (second.number, second.outcome, second.started_at) == (2, RunState.DONE, begun + 10)
 
 
-class JournalSuite(LanesSuite, WaitsSuite, IdlenessSuite, LettersSuite):
+class JournalSuite(LanesSuite, WaitsSuite, IdlenessSuite, LettersSuite, PruningSuite):
     """All that a journal must do."""
 
 

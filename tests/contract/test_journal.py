@@ -40,6 +40,11 @@ class SqliteHome:
     async def close(self) -> None:
         await self._database.close()
 
+    async def damage(self, event_id: str) -> None:
+        """Spoil the body of an event, as a disk does."""
+        statement = "UPDATE run_events SET data = x'00' WHERE event_id = ?"
+        await self._database.write(lambda file: file.execute(statement, (event_id,)).fetchall())
+
     async def crash(self) -> None:
         await self.close()
         await self.open()
@@ -187,3 +192,15 @@ async def test_a_run_costs_the_same_whatever_waits_behind_it(
     await journal.plan([plan(str(n), lane=str(n % lanes)) for n in range(1_000, 4_000)])
     costs_with_many_behind = [await pass_on(4_000 + number) for number in range(5)]
     assert max(costs_with_many_behind) <= 1.2 * max(costs_with_few_behind)
+
+
+async def test_an_event_that_is_damaged_parks_its_own_run_and_no_other(home: SqliteHome) -> None:
+    await home.journal.plan([plan("good", lane="a"), plan("bad", lane="b"), plan("next", lane="b")])
+    await home.damage("bad")
+    claims = await home.journal.claim(worker="one", limit=100)
+    assert [claim.envelope.id for claim in claims] == ["good"]
+    (parked,) = await home.journal.runs(states=[RunState.PARKED])
+    assert parked.event_id == "bad"
+    assert parked.detail.startswith("the event in the journal is damaged: ")
+    (behind,) = await home.journal.claim(worker="one", limit=100)
+    assert behind.envelope.id == "next"

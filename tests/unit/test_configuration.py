@@ -185,6 +185,16 @@ def test_short_keys_are_told_with_the_other_mistakes(file):
     assert "holds less than 24 bytes" in problems(file, text)[0]
 
 
+@pytest.mark.parametrize(
+    ("longer", "shorter"), [("events_days", "runs_days"), ("runs_days", "keys_days")]
+)
+def test_nothing_is_forgotten_before_what_is_asked_of_it(file, longer, shorter):
+    text = f"retention: {{{longer}: 30, {shorter}: 29}}"
+    told = "events_days, runs_days, keys_days: each may not be less than the last"
+    assert problems(file, text) == [f"trunkline.yaml:1: retention: {told}"]
+    assert loaded(file, text.replace("29", "30")).retention.runs_days == 30
+
+
 def test_the_command_line_s_own_variable_is_no_mistake():
     assert load(None, {"TRUNKLINE_CONFIG": "elsewhere.yaml"}).instance == "trunkline"
 
