@@ -15,8 +15,8 @@ Position = NewType("Position", str)
 class Stored:
     """The event is durable, and was not known here before.
 
-    A log on one machine knows every event. One that many processes append to knows what this
-    process appended lately: what is stored twice there has one run all the same.
+    A log on one machine knows every event that it keeps. One that many processes append to knows
+    what this process appended lately: what is stored twice there has one run all the same.
     """
 
     position: Position

@@ -15,6 +15,7 @@ from hub.dispatch.rehearsal import Rehearsal, rehearse
 from hub.dispatch.routing import Wanted, decide
 from hub.journal.interface import PlannedRun, Run
 from hub.telemetry.redaction import Redactor
+from hub.views.finding import find_events
 from hub.wiring.installed import platform_of
 from hub.wiring.outside import reading_performers
 from hub.wiring.secrets import open_secrets
@@ -31,7 +32,7 @@ async def replay(
 ) -> int:
     """Replay one event; returns the exit code."""
     async with desk(config) as place:
-        records = await place.bus.find(event)
+        records = await find_events(event, bus=place.bus, journal=place.journal)
         if len(records) != 1:
             complain(f"{len(records)} events have an id like {event}; name one in full.")
             return Exit.FAILED

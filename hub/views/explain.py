@@ -8,6 +8,7 @@ from hub.bus.interface import Bus, Record
 from hub.dispatch.handler import Handler
 from hub.dispatch.routing import NotWanted, Unreadable, Wanted, decide
 from hub.journal.interface import Attempt, Journal, Run, Step
+from hub.views.finding import find_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ async def explain(
     *, bus: Bus, journal: Journal, handlers: Sequence[Handler], event_id: str
 ) -> Sequence[Explanation]:
     """Explain the events with this id (or an id that starts so); none where there is none."""
-    records = await bus.find(event_id)
+    records = await find_events(event_id, bus=bus, journal=journal)
     return [await _explain(journal, handlers, record) for record in records]
 
 
