@@ -7,6 +7,7 @@ written into HTTP and Kafka headers, logs and pages without another look at cont
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from hub.errors import Malformed
@@ -20,6 +21,9 @@ MAX_TEXT = 1024
 
 MAX_EXTENSIONS = 32
 """Extension attributes of one event. All of them are headers on Kafka and in HTTP."""
+
+_ANSWERS_KEPT = 256
+"""Answers remembered for one rule: more than the sources of one installation, and bounded."""
 
 MAX_HOPS_WRITTEN = 2**31 - 1
 """CloudEvents integers have 32 bits."""
@@ -86,17 +90,31 @@ def _is_time(value: str) -> bool:
     return True
 
 
+def _remembering(obeys: Callable[[str], object]) -> Callable[[str], bool]:
+    """Return the rule with its latest answers kept: most events are of few sources and types."""
+    remembered = lru_cache(maxsize=_ANSWERS_KEPT)(obeys)
+    return lambda value: bool(remembered(value) if len(value) <= MAX_TEXT else obeys(value))
+
+
 _RULES: tuple[tuple[str, Callable[[str], object], str], ...] = (
     ("id", _is_id, f"is not 1 to {MAX_ID} printable characters"),
-    ("source", _is_uri_reference, "is not a URI reference"),
-    ("type", _TYPE.fullmatch, "is not a name of letters, digits, dots, dashes and underscores"),
-    ("partitionkey", is_text, f"is not 1 to {MAX_TEXT} characters without control characters"),
+    ("source", _remembering(_is_uri_reference), "is not a URI reference"),
+    (
+        "type",
+        _remembering(_TYPE.fullmatch),
+        "is not a name of letters, digits, dots, dashes and underscores",
+    ),
+    (
+        "partitionkey",
+        _remembering(is_text),
+        f"is not 1 to {MAX_TEXT} characters without control characters",
+    ),
     ("subject", is_text, f"is not 1 to {MAX_TEXT} characters without control characters"),
     ("time", _is_time, "is not an RFC 3339 time"),
-    ("datacontenttype", _MEDIA_TYPE.fullmatch, "is not a media type"),
+    ("datacontenttype", _remembering(_MEDIA_TYPE.fullmatch), "is not a media type"),
     ("dataschema", _is_uri, "is not a URI"),
     ("traceparent", _TRACEPARENT.fullmatch, "is not a W3C trace parent"),
-    ("hubkey", _KEY.fullmatch, "is not the name of a key"),
+    ("hubkey", _remembering(_KEY.fullmatch), "is not the name of a key"),
 )
 
 

@@ -9,11 +9,11 @@ The grammar is https://www.rfc-editor.org/rfc/rfc8259.
 
 import json
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, ValidationInfo
-from pydantic_core import from_json
+from pydantic import BaseModel, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, SchemaValidator, core_schema, from_json
 
 from hub.errors import Malformed
 
@@ -22,29 +22,14 @@ M = TypeVar("M", bound=BaseModel)
 _MAX_PLACES = 5
 """How many mistakes one answer names: enough to mend them, too few to make the answer long."""
 
+_MAX_MEMBERS = 1_000
+"""Of one object, each of which is looked at: no webhook has a tenth of it."""
+
 _LARGE_BYTES = 32 * 1024
-"""Above this, reading all names of an object costs more than everything else that is done to it."""
+"""Bodies beyond this have mostly grown by an array, such as the commits of a push."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
-
-_ESCAPED_NAME = re.compile(rb'\\u[0-9A-Fa-f]{4}(?:\w|\\u[0-9A-Fa-f]{4})*"[ \t\n\r]*:')
-"""The end of a member's name with an escape in it: such a name cannot be looked for as bytes."""
-
-
-def _note(name: str, info: ValidationInfo[list[str]]) -> str:
-    if info.context is not None:
-        info.context.append(name)
-    return name
-
-
-class _Unread(BaseModel):
-    """An object of which nothing is built."""
-
-
-_Value = Annotated[_Unread | list[_Unread] | Any, Field(union_mode="left_to_right")]
-_NAMES = TypeAdapter(dict[Annotated[str, AfterValidator(_note)], _Value])
-"""The members of an object; in its context every name is noted, also one that comes twice."""
 
 
 def check(body: bytes) -> None:
@@ -64,35 +49,61 @@ def read(shape: type[M], body: bytes) -> M:
         raise Malformed(f"the body cannot be used: {_places(error)}") from error
 
 
-def read_named(shape: type[M], body: bytes, names: Iterable[bytes]) -> M:
-    """Read just what a model asks for of a JSON object, without building the rest.
+class Members(Generic[M]):
+    """Reads the members of a JSON object in one pass, building next to nothing of them.
 
-    No member may come twice. Of a large body only those called one of `names` are looked for, by
-    their bytes: that settles it for nearly every one, and reading all names would build them all.
-
-    Raises Malformed where the body is not a JSON object that the model can be read from.
+    Objects among them are read as a `shape`, and texts and nulls are what they are. Whatever else
+    there is stands as something that is none of these.
     """
-    try:
-        found = shape.model_validate_json(body)
-    except ValidationError as error:
-        raise Malformed(f"the body is not a JSON object: {_places(error)}") from error
-    if len(body) <= _LARGE_BYTES or _may_have_twins(body, names):
-        _refuse_twins(body)
-    if _may_name_no_number(body):
-        check(body)
-    return found
+
+    def __init__(self, shape: type[M]) -> None:
+        built = shape.__pydantic_core_schema__
+        # A kind that does not fit costs a copy of the member, so the likely one is tried first.
+        self._of_small = _members(built, _UNBUILT)
+        self._of_large = _members(_UNBUILT, built)
+
+    def read(self, body: bytes) -> Mapping[str, M | object]:
+        """Return the members by their names.
+
+        Raises Malformed where the body is not a JSON object, where a member comes twice, and where
+        there are too many of them.
+        """
+        validator = self._of_small if len(body) <= _LARGE_BYTES else self._of_large
+        try:
+            members: dict[str, M | object] = validator.validate_json(body, context=set())
+        except ValidationError as error:
+            raise Malformed(f"the body is not a JSON object: {_places(error)}") from error
+        if _may_name_no_number(body):
+            check(body)
+        return members
 
 
-def _may_have_twins(body: bytes, names: Iterable[bytes]) -> bool:
-    by_bytes = any(body.count(b'"%s"' % name) > 1 for name in names)
-    return by_bytes or _ESCAPED_NAME.search(body) is not None
+_UNBUILT = core_schema.list_schema(core_schema.typed_dict_schema({}), fail_fast=True)
+"""An array of objects of which nothing is built."""
+
+_OTHER = object()
+_PLAIN = core_schema.nullable_schema(
+    core_schema.with_default_schema(
+        core_schema.str_schema(strict=True), default=_OTHER, on_error="default"
+    )
+)
+"""A text or null; whatever did not fit before and is neither becomes `_OTHER`."""
 
 
-def _refuse_twins(body: bytes) -> None:
-    """Raise Malformed where any member at the top of the object comes twice."""
-    names: list[str] = []
-    if len(_NAMES.validate_json(body, context=names)) != len(names):
+def _members(*kinds: CoreSchema) -> SchemaValidator:
+    name = core_schema.with_info_after_validator_function(_note, core_schema.str_schema())
+    member = core_schema.union_schema([*kinds, _PLAIN], mode="left_to_right")
+    return SchemaValidator(core_schema.dict_schema(name, member))
+
+
+def _note(name: str, info: ValidationInfo[set[str]]) -> str:
+    names = info.context
+    if name in names:
         raise Malformed("a member of the JSON object comes twice")
+    if len(names) >= _MAX_MEMBERS:
+        raise Malformed(f"the JSON object has more than {_MAX_MEMBERS} members")
+    names.add(name)
+    return name
 
 
 def split_object(body: bytes) -> dict[str, bytes]:

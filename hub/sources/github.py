@@ -6,15 +6,15 @@ tree of each delivery would cost more than everything else on the way to the log
 """
 
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from hub.errors import Malformed, UnsupportedMedia
 from hub.events.attributes import checked, is_text
 from hub.events.envelope import Envelope
-from hub.events.strict_json import read_named
+from hub.events.strict_json import Members
 from hub.events.types import GITHUB
 from hub.sources.interface import Headers, Ignored, Taken
 from hub.sources.media import FORM, JSON, media_type
@@ -34,6 +34,9 @@ _OTHERS = {
 
 _OF_A_REPOSITORY = frozenset({"push", "pull_request"})
 """What handlers act on. Without a repository it cannot be what it says it is."""
+
+_NUMBERED = ("pull_request", "issue", "discussion")
+"""What goes by a number in its repository."""
 
 _NOWHERE = ("https://github.com", "github.com")
 """Source and key of what belongs to no account, such as a security advisory."""
@@ -56,28 +59,9 @@ class _Member(BaseModel):
     account: _Account | None = None
 
 
-_Whole = Annotated[_Member | Any, Field(union_mode="left_to_right")]
-"""An object, or what should have been one and is named in the answer."""
-
-
-class _Delivery(BaseModel):
-    """What is looked at of a delivery."""
-
-    action: Any = None
-    ref: Any = None
-    repository: _Whole = None
-    organization: _Whole = None
-    installation: _Whole = None
-    pull_request: _Whole = None
-    issue: _Whole = None
-    discussion: _Whole = None
-
-
-_ONCE = (b"action", b"repository", b"organization", b"installation")
-"""Twice, these would make one delivery two events, depending on who reads it."""
-
-_ONCE_IN_A_PUSH = (*_ONCE, b"ref", b"before", b"after", b"created", b"deleted", b"forced")
-"""Twice, these would make one push two pushes."""
+_MEMBERS = Members(_Member)
+_Said = Mapping[str, _Member | object]
+"""What is looked at of a delivery, by the names of its members."""
 
 
 def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
@@ -91,8 +75,7 @@ def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
     if _DELIVERY.fullmatch(delivery) is None:
         raise Malformed("the header X-GitHub-Delivery is not 1 to 128 printable characters")
     data = _data(headers, body)
-    once = _ONCE_IN_A_PUSH if event == "push" else _ONCE
-    said = read_named(_Delivery, data, once)
+    said = _MEMBERS.read(data)
     if event == "ping":
         return Ignored("ping", status=200)
     source, key = _origin(event, said)
@@ -133,8 +116,8 @@ def _data(headers: Headers, body: bytes) -> bytes:
     return unquote_to_bytes(value.replace(b"+", b" "))
 
 
-def _type(event: str, said: _Delivery) -> str:
-    action = said.action
+def _type(event: str, said: _Said) -> str:
+    action = said.get("action")
     if action is None:
         return GITHUB + event
     if not isinstance(action, str):
@@ -145,17 +128,17 @@ def _type(event: str, said: _Delivery) -> str:
     return f"{GITHUB}{event}.{action}"
 
 
-def _origin(event: str, said: _Delivery) -> tuple[str, str]:
+def _origin(event: str, said: _Said) -> tuple[str, str]:
     """Return the source and the key: the repository's, else the account's."""
-    repository = _whole("repository", said.repository)
+    repository = _whole(said, "repository")
     if repository is not None:
         return _pair("repository", repository.url, repository.full_name)
     if event in _OF_A_REPOSITORY:
         raise Malformed("repository is missing")
-    organization = _whole("organization", said.organization)
+    organization = _whole(said, "organization")
     if organization is not None:
         return _pair("organization", organization.url, organization.login)
-    installation = _whole("installation", said.installation)
+    installation = _whole(said, "installation")
     if installation is not None and installation.account is not None:
         account = installation.account
         return _pair("installation.account", account.url, account.login)
@@ -168,17 +151,19 @@ def _pair(name: str, url: str | None, key: str | None) -> tuple[str, str]:
     return url, key
 
 
-def _subject(said: _Delivery) -> str | None:
+def _subject(said: _Said) -> str | None:
     """Return the ref, or the number of the pull request, issue or discussion."""
-    if isinstance(said.ref, str) and is_text(said.ref):
-        return said.ref
-    for member in (said.pull_request, said.issue, said.discussion):
+    ref = said.get("ref")
+    if isinstance(ref, str) and is_text(ref):
+        return ref
+    for member in map(said.get, _NUMBERED):
         if isinstance(member, _Member) and member.number is not None:
             return str(member.number)
     return None
 
 
-def _whole(name: str, member: object) -> _Member | None:
+def _whole(said: _Said, name: str) -> _Member | None:
+    member = said.get(name)
     if member is None or isinstance(member, _Member):
         return member
     raise Malformed(f"{name} is not as GitHub sends it")

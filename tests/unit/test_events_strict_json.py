@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from hub.errors import Malformed
-from hub.events.strict_json import check, read, split_array, split_object
+from hub.events.strict_json import Members, check, read, split_array, split_object
 
 values = st.recursive(
     st.none()
@@ -50,7 +50,13 @@ def test_an_array_is_cut_into_its_elements(whole: list[object], indent: int | No
 @settings(deadline=None)
 @given(st.binary(max_size=60) | st.text('{}[]":,0eE.-ntf\\u "', max_size=20).map(str.encode))
 def test_nothing_but_malformed_is_ever_raised(body: bytes) -> None:
-    for reader in (check, split_object, split_array, lambda one: read(Shape, one)):
+    for reader in (
+        check,
+        split_object,
+        split_array,
+        lambda one: read(Shape, one),
+        Members(Shape).read,
+    ):
         try:
             reader(body)
         except Malformed:
@@ -107,3 +113,50 @@ def test_a_model_names_the_fields_that_are_wrong_and_not_their_values() -> None:
     assert "canary" not in str(refused.value)
     with pytest.raises(Malformed, match="body: "):
         read(Shape, b"[]")
+
+
+PADDING = b", ".join([b'{"id": 1, "sizes": [[]]}'] * 2_000)
+"""What makes a body large: an array of objects."""
+
+
+@pytest.mark.parametrize("padding", [b"", PADDING], ids=["small", "large"])
+def test_members_are_read_one_level_deep(padding: bytes) -> None:
+    body = (
+        b'{"thing": {"name": "a", "sizes": [1], "more": {}}, "many": ['
+        + padding
+        + b'], "ref": "r",'
+        b' "empty": null, "misfit": {"sizes": [1]}, "number": 7, "mixed": [{}, 1]}'
+    )
+    members = Members(Shape).read(body)
+    assert members["thing"] == Shape(name="a", sizes=[1])
+    assert (members["ref"], members["empty"]) == ("r", None)
+    for other in ("many", "misfit", "number", "mixed"):
+        assert members[other] is not None
+        assert not isinstance(members[other], Shape | str)
+
+
+@pytest.mark.parametrize("padding", [b"", PADDING], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (b'"a": 1, "a": 1', "twice"),
+        (b'"a": {}, "\\u0061": {}', "twice"),
+        (b'"a": [], "b": {"c": NaN}', "not valid JSON"),
+        (b'"a": -Infinity', "not valid JSON"),
+        (b'"a": "\\ud800"', "not a JSON object"),
+        (b'"a": 1,', "not a JSON object"),
+        (b", ".join(b'"%d": 1' % number for number in range(1_001)), "more than 1000"),
+    ],
+    ids=range(7),
+)
+def test_members_of_what_two_could_read_in_two_ways_are_malformed(
+    wrong: bytes, complaint: str, padding: bytes
+) -> None:
+    with pytest.raises(Malformed, match=complaint):
+        Members(Shape).read(b'{"many": [' + padding + b"], " + wrong + b"}")
+
+
+def test_members_of_what_is_no_object_are_malformed() -> None:
+    for body in (b"[]", b"1", b'"{"', b"null", b"[" + PADDING + b"]"):
+        with pytest.raises(Malformed, match="not a JSON object"):
+            Members(Shape).read(body)
