@@ -9,7 +9,7 @@ import apsw
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 """What is done with a connection, on the thread that owns it. It starts and ends no transaction,
-and no cursor leaves it."""
+and no cursor leaves it. It may be undone and run again, so it changes nothing but the file."""
 
 
 class Store(Protocol):

@@ -55,6 +55,7 @@ class Writer:
     def __init__(self, *, connection: apsw.Connection) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
+        self._arrived: list[_Ticket] = []
         self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._errands: deque[Job[None]] = deque()
         self._waiting_jobs = 0
@@ -79,7 +80,9 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting_jobs += 1
         self._waiting_bytes += size
-        self._queue.put(_Ticket(job, future, size))
+        if not self._arrived:
+            self._loop.call_soon(self._hand_over)
+        self._arrived.append(_Ticket(job, future, size))
         return await future
 
     def between_commits(self, errand: Job[None]) -> None:
@@ -90,8 +93,15 @@ class Writer:
     async def close(self) -> None:
         """Commit what waits, end the thread and close the connection."""
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        """Give the thread what came in one turn of the loop: it would commit the first alone."""
+        for ticket in self._arrived:
+            self._queue.put(ticket)
+        self._arrived.clear()
 
     def _run(self) -> None:
         while not (self._closed and self._queue.empty()):
@@ -125,13 +135,35 @@ class Writer:
             _fail(group, self._lost, "the disk failed before, the process must start again")
             return
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for ticket in group:
-                self._attempt(ticket)
-            self._connection.execute("COMMIT")
+            if not self._write_at_once(group):
+                self._write_one_by_one(group)
         except apsw.Error as error:
             self._undo(error)
             _fail(group, error, "nothing was written")
+
+    def _write_at_once(self, group: Sequence[_Ticket]) -> bool:
+        """Commit all the jobs, or nothing and return False where one of them has failed.
+
+        Failures are rare, and without them no job needs a savepoint of its own.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for ticket in group:
+                ticket.result = ticket.job(connection)
+        except _FAULTS:
+            raise
+        except Exception:  # noqa: BLE001  the job fails again, and then alone
+            connection.execute("ROLLBACK")
+            return False
+        connection.execute("COMMIT")
+        return True
+
+    def _write_one_by_one(self, group: Sequence[_Ticket]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        for ticket in group:
+            self._attempt(ticket)
+        self._connection.execute("COMMIT")
 
     def _attempt(self, ticket: _Ticket) -> None:
         """Run one job so that it can fail alone."""

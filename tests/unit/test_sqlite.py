@@ -81,6 +81,16 @@ async def test_jobs_that_wait_for_the_disk_share_one_commit(database: Database) 
     assert await numbers(database) == list(range(100))
 
 
+async def test_jobs_of_one_turn_of_the_loop_share_one_commit(database: Database) -> None:
+    with held_up(database) as counting:
+        await asyncio.sleep(0)
+    commits = await counting
+    commits.clear()
+    answers = await asyncio.gather(*(database.write(Insert(number)) for number in range(100)))
+    assert answers == list(range(100))
+    assert len(commits) == 1
+
+
 async def test_a_job_that_raises_is_undone_alone_and_its_error_is_its_callers(
     database: Database,
 ) -> None:
