@@ -12,7 +12,7 @@ from hub.bus.inserting import AlreadyKnown, Entry, Inserter, refuse_known
 from hub.bus.interface import Conflict, Duplicate, Receipt, Stored
 from hub.bus.reading import Reading
 from hub.bus.rows import position_of
-from hub.errors import Conflicting
+from hub.bus.sequence import distinct, with_twins
 from hub.events.envelope import Envelope
 from hub.sqlite import Store
 
@@ -31,11 +31,11 @@ class Appending:
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
         """See SqliteBus.append."""
-        distinct = _distinct(events)
-        receipts = await self._append_distinct(list(distinct.values()))
-        if len(distinct) == len(events):
+        by_name = distinct(events)
+        receipts = await self._append_distinct(list(by_name.values()))
+        if len(by_name) == len(events):
             return receipts
-        return _with_twins(events, dict(zip(distinct, receipts, strict=True)))
+        return with_twins(events, dict(zip(by_name, receipts, strict=True)))
 
     async def _append_distinct(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
         receipts: dict[int, Receipt] = {}
@@ -58,7 +58,10 @@ class Appending:
     ) -> dict[int, Receipt]:
         receipts: dict[int, Receipt] = {}
         for place, seq in known.items():
-            (first,) = await self._reading.after(seq - 1, 1)
+            first = await self._reading.at(seq)
+            if first is None:
+                # It was forgotten since, so the next try finds it new.
+                continue
             same = first.envelope.data == events[place].data
             receipts[place] = (Duplicate if same else Conflict)(position=first.position)
         return receipts
@@ -80,29 +83,3 @@ class Appending:
     async def _insert(self, entries: Sequence[Entry]) -> Sequence[int]:
         size = sum(len(entry.envelope.data) for entry in entries if entry.packed is None)
         return await self._store.write(partial(self._inserter.insert, entries), size=size)
-
-
-def _distinct(events: Sequence[Envelope]) -> dict[tuple[str, str], Envelope]:
-    """Return the events by their name, each once."""
-    distinct: dict[tuple[str, str], Envelope] = {}
-    for event in events:
-        first = distinct.setdefault((event.source, event.id), event)
-        if first.data != event.data:
-            raise Conflicting("two events of the sequence have one id and different bodies")
-    return distinct
-
-
-def _with_twins(
-    events: Sequence[Envelope], receipts: Mapping[tuple[str, str], Receipt]
-) -> Sequence[Receipt]:
-    """Return a receipt for every event: one that came twice is a duplicate the second time."""
-    answered: set[tuple[str, str]] = set()
-    answers: list[Receipt] = []
-    for event in events:
-        name = (event.source, event.id)
-        receipt = receipts[name]
-        if name in answered and isinstance(receipt, Stored):
-            receipt = Duplicate(position=receipt.position)
-        answered.add(name)
-        answers.append(receipt)
-    return answers

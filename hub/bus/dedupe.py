@@ -15,6 +15,7 @@ Functions of a connection here are jobs for the writer's: see `hub.sqlite.store.
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 
 import apsw
 
@@ -122,6 +123,13 @@ def known(connection: apsw.Connection, source: str, event_id: str) -> int | None
         (key_of(source, event_id), event_id, source),
     ).get
     return None if found is None else int(found)
+
+
+def forget(connection: apsw.Connection, keys: Sequence[tuple[int, int]]) -> None:
+    """Take (key, position) out of memory and disk: the events go in the same commit."""
+    for table in ("temp.recent_keys", "event_keys"):
+        statement = f"DELETE FROM {table} WHERE key = ? AND seq = ?"  # noqa: S608  one of two
+        connection.executemany(statement, keys)
 
 
 def remembered(connection: apsw.Connection) -> int:

@@ -11,10 +11,8 @@ from hub.bus.rows import COLUMNS, Row, row_of
 from hub.events.envelope import Envelope
 
 _VALUES = ", ".join(f"?{number + 1}" for number in range(COLUMNS.count(",") + 1))
-_INSERT_NEW = f"""
-INSERT INTO events ({COLUMNS}) SELECT {_VALUES} WHERE {dedupe.IS_NEW} RETURNING seq
-"""
-_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES ({_VALUES}) RETURNING seq"  # noqa: S608
+_INSERT_NEW = f"INSERT INTO events ({COLUMNS}) SELECT {_VALUES} WHERE {dedupe.IS_NEW}"
+_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES ({_VALUES})"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +55,16 @@ class Inserter:
         if entry.packed is not None and entry.packed.body is not None:
             attach(connection, entry.packed.body)
         row = self._row(entry)
-        seq: int | None = connection.execute(_INSERT_NEW, row).get
-        if seq is not None:
-            return seq, True
+        connection.execute(_INSERT_NEW, row)
+        if connection.changes():
+            return connection.last_insert_rowid(), True
         # It is known, or another one has its key, or another process has appended.
         dedupe.catch_up(connection)
         seq = dedupe.known(connection, entry.envelope.source, entry.envelope.id)
         if seq is not None:
             return seq, False
-        return int(connection.execute(_INSERT, row).get), True
+        connection.execute(_INSERT, row)
+        return connection.last_insert_rowid(), True
 
     def _row(self, entry: Entry) -> Row:
         envelope = entry.envelope

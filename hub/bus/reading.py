@@ -16,11 +16,14 @@ ENOUGH_FOUND = 100
 """Events that the beginning of an id may find: more tell nobody which one was meant."""
 
 _AFTER = f"{SELECT} WHERE seq > ? ORDER BY seq"
+_AT = f"{SELECT} WHERE seq = ?"
 _LATEST = f"{SELECT} ORDER BY seq DESC"
 _WITH_KEYS = f"{SELECT} WHERE seq IN ({dedupe.SEARCH}) ORDER BY seq"
 _LAG = """
 SELECT coalesce((SELECT max(seq) FROM events), 0)
-- coalesce((SELECT seq FROM positions WHERE consumers = ?), 0)
+- coalesce(
+    (SELECT seq FROM positions WHERE consumers = ?), (SELECT min(seq) - 1 FROM events), 0
+  )
 """
 
 
@@ -33,6 +36,11 @@ class Reading:
     async def after(self, seq: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` events after this one, in order."""
         return await self._store.read(lambda file: _records(file, _AFTER, (seq,), limit))
+
+    async def at(self, seq: int) -> Record | None:
+        """Return this event; None where it has been forgotten."""
+        found = await self._store.read(lambda file: _records(file, _AT, (seq,), 1))
+        return found[0] if found else None
 
     async def latest(self, limit: int) -> Sequence[Record]:
         """Return up to `limit` of the last events, oldest first."""

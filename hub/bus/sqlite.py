@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import apsw
 
-from hub.bus import dedupe
+from hub.bus import dedupe, pruning
 from hub.bus.appending import Appending
 from hub.bus.bodies import LargeBodies
 from hub.bus.interface import Position, Receipt, Record, Stored
@@ -115,6 +115,15 @@ class SqliteBus:
         if self._monotonic() >= self._proven_until:
             await self._store.write(_try_to_write)
             self._proven_until = self._monotonic() + PROVEN_SECONDS
+
+    async def prune(self, *, received_before: float, limit: int) -> int:
+        """Forget up to `limit` of the oldest events; return how many: see `hub/bus/pruning.py`.
+
+        An event goes if every group has committed it and it was received before this Unix time.
+        For the file's owner, and to be called again until it returns less than `limit`.
+        """
+        await self.recover()
+        return await pruning.prune(self._store, received_before=received_before, limit=limit)
 
     def _note(self, stored: int) -> None:
         self._proven_until = self._monotonic() + PROVEN_SECONDS

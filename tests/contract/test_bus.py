@@ -12,6 +12,7 @@ from typing import TypeVar
 import apsw
 import pytest
 from bus_home import MIB, SOON, Home, event, everything, kinds, names, noise
+from bus_one_machine import OneMachineSuite
 from bus_suite import BusSuite
 
 from hub.bus import dedupe
@@ -62,7 +63,7 @@ async def home() -> AsyncIterator[SqliteHome]:
         yield opened
 
 
-class TestSqliteBus(BusSuite):
+class TestSqliteBus(BusSuite, OneMachineSuite):
     def open_home(self) -> AbstractAsyncContextManager[Home]:
         return sqlite_home()
 
@@ -110,7 +111,7 @@ async def settled(home: SqliteHome) -> SqliteHome:
     return home
 
 
-async def test_an_event_is_known_for_ever_wherever_its_key_lies(settled: SqliteHome) -> None:
+async def test_an_event_is_known_wherever_its_key_lies(settled: SqliteHome) -> None:
     places = (0, 20_000, dedupe.RECENT_EVENTS, FILLED - 1)
     known = [*(event(f"{number:08d}") for number in places), event("more 0")]
     for _ in range(2):
