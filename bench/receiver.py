@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hub.bus.schema import MIGRATIONS
 from hub.bus.sqlite import SqliteBus
+from hub.cli.serve import keep_for_good
 from hub.receiver.doors import open_doors
 from hub.receiver.server import Receiver
 from hub.settings import Door, Key, ReceiverSettings, Secret
@@ -33,7 +34,9 @@ async def main(folder: Path, level: str) -> None:
         doors=open_doors(settings),
         metrics=new_metrics().receiver,
     )
-    print(await receiver.start(), flush=True)
+    port = await receiver.start()
+    keep_for_good()
+    print(port, flush=True)
     await asyncio.Event().wait()
 
 
