@@ -13,7 +13,7 @@ from hub.dispatch.metrics import DispatchMetrics
 from hub.dispatch.outcome import Outcome, Parked, Skipped, Waiting
 from hub.dispatch.performing import perform
 from hub.dispatch.platform import Platform
-from hub.errors import PermanentError
+from hub.errors import ClaimLost, PermanentError
 from hub.events.envelope import Envelope
 from hub.journal.interface import Claim, Journal, Step, Wait
 
@@ -102,6 +102,8 @@ class LiveDo:
         if type(action) not in performers:
             reason = f"{action.name} is left out: the settings name no system for it"
             raise Interrupted(Skipped(reason))
+        if not self._journal.holds(self._claim):
+            raise ClaimLost(f"the lease on run {self._claim.run} has passed")
         outcome = "failed"
         try:
             result: R = await perform(performers, action, self._call())

@@ -148,6 +148,14 @@ class Journal(Protocol):
         """
         ...
 
+    def holds(self, claim: Claim) -> bool:
+        """Say whether the claim is good as far as this process knows, without asking anybody.
+
+        It is asked before each effect, so that a worker that was paused for longer than its lease
+        does nothing more for a run that others have taken over.
+        """
+        ...
+
     async def wait_for_work(self, timeout: float) -> None:
         """Return when a run may have become due, or after `timeout` seconds."""
         ...

@@ -105,6 +105,10 @@ class SqliteJournal:
             await self._store.write(job)
             self._changed.set()
 
+    def holds(self, claim: Claim) -> bool:  # noqa: ARG002  one process owns the file
+        """See Journal.holds. Nobody takes a run from the file's one owner."""
+        return True
+
     async def wait_for_work(self, timeout: float) -> None:
         """See Journal.wait_for_work."""
         loop = asyncio.get_running_loop()
