@@ -8,23 +8,18 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from hub.errors import ClaimLost, StorageError
 from hub.events.envelope import Envelope
 from hub.journal import lanes, pruning, queries
+from hub.journal.aside import aside
 from hub.journal.interface import Attempt, Claim, Finished, PlannedRun, Run, RunId, RunState, Step
 from hub.journal.rows import event_of_row, events_of_rows, rows_of_events
 from hub.journal.waits import Waits
 from hub.sqlite import Store
 
-T = TypeVar("T")
-
 LOOK_AGAIN_SECONDS = 1.0
 """How often an idle owner looks for what a visitor changed."""
-
-_INLINE_BYTES = 256 * 1024
-"""Bodies up to this take less than a millisecond to pack; larger ones leave the event loop."""
 
 
 class SqliteJournal:
@@ -51,7 +46,7 @@ class SqliteJournal:
         """See Journal.plan."""
         events = {(run.envelope.source, run.envelope.id): run.envelope for run in runs}
         size = sum(len(event.data) for event in events.values())
-        packed = await _aside(size, partial(rows_of_events, events.values()))
+        packed = await aside(size, partial(rows_of_events, events.values()))
         digests = dict(zip(events, (row[0] for row in packed), strict=True))
         now = self._clock()
         job = partial(
@@ -88,7 +83,7 @@ class SqliteJournal:
                 self._waits.remove(one.waited_for)
         rows = [one.event for one in claimed]
         size = sum(len(row[-1]) for row in rows)
-        events = await _aside(size, partial(events_of_rows, rows))
+        events = await aside(size, partial(events_of_rows, rows))
         claims = []
         for one, event in zip(claimed, events, strict=True):
             if isinstance(event, StorageError):
@@ -179,7 +174,7 @@ class SqliteJournal:
         if found is None:
             return None
         row = found[1]
-        return found[0], await _aside(len(row[-1]), partial(event_of_row, row))
+        return found[0], await aside(len(row[-1]), partial(event_of_row, row))
 
     async def attempts(self, run: RunId) -> Sequence[Attempt]:
         """See Journal.attempts."""
@@ -201,8 +196,3 @@ class SqliteJournal:
         return await pruning.prune(
             self._store, runs_before=runs_before, keys_before=keys_before, limit=limit
         )
-
-
-async def _aside(size: int, work: Callable[[], T]) -> T:
-    """Do work on `size` bytes where it does not hold up the event loop."""
-    return work() if size <= _INLINE_BYTES else await asyncio.to_thread(work)
