@@ -12,8 +12,8 @@ from hub.dispatch.pausing import pause
 from hub.errors import ClaimLost, StorageError
 from hub.journal.interface import Claim, Finished, RunState
 
-LOOK_AGAIN_SECONDS = 1.0
-"""The longest a runner sleeps without looking: the command line may have changed the journal."""
+LOOK_AGAIN_SECONDS = 30.0
+"""The longest a runner sleeps without looking; the journal looks more often where it must."""
 
 LET_GO_SECONDS = 2.0
 """For a handler that is told to end: enough to tidy up, and little beside the 30 s after which
