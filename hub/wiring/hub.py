@@ -20,7 +20,6 @@ from hub.telemetry.metrics import new_metrics
 from hub.views.backlog import BacklogView
 from hub.wiring.clock import SYSTEM_CLOCKS, Clocks
 from hub.wiring.engines import Engines
-from hub.wiring.retention import keep_tidy
 from hub.wiring.role import Role
 from hub.wiring.tasks import Tasks
 
@@ -125,6 +124,7 @@ class Hub:
         self.journal, records = await engines.open_journal()
         self.backlog = await work.begin(
             bus=self.bus,
+            kept_here=engines.log_here,
             journal=self.journal,
             records=records,
             metrics=self._metrics,
@@ -132,13 +132,6 @@ class Hub:
             tasks=self._tasks,
             seconds_left=self._seconds_left,
         )
-        tidying = keep_tidy(
-            settings=self._settings.retention,
-            journal=self.journal,
-            log=engines.log_here,
-            clock=self._clocks.wall,
-        )
-        self._tasks.start(tidying, "retention")
 
     async def _open_admin(self) -> None:
         admin = Admin(

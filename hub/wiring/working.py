@@ -23,6 +23,7 @@ from hub.views.backlog import BacklogView
 from hub.wiring.clock import Clocks
 from hub.wiring.installed import installed_handlers, platform_of
 from hub.wiring.outside import outside
+from hub.wiring.retention import PrunedLog, keep_tidy
 from hub.wiring.secrets import open_secrets
 from hub.wiring.tasks import Tasks
 
@@ -44,6 +45,7 @@ class Work:
         self,
         *,
         bus: Bus,
+        kept_here: PrunedLog | None,
         journal: Journal,
         records: Records,
         metrics: Metrics,
@@ -53,6 +55,7 @@ class Work:
     ) -> BacklogView:
         """Start to work, and return what tells how much is left to do.
 
+        `kept_here` is the log, where it is this process that keeps it short.
         The stack ends it: runs in flight may take `seconds_left()` then.
         """
         own = OwnActions(
@@ -75,6 +78,13 @@ class Work:
         backlog = BacklogView(journal=journal, subscription=subscription)
         metrics.watch(Backlog(runs=backlog.runs, lag=backlog.lag))
         tasks.start(_keep_fresh(backlog), "backlog")
+        tidying = keep_tidy(
+            settings=self._settings.retention,
+            journal=journal,
+            log=kept_here,
+            clock=self._clocks.wall,
+        )
+        tasks.start(tidying, "retention")
         return backlog
 
     def _runner(

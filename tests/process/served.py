@@ -6,10 +6,9 @@ import os
 import signal
 import socket
 import sys
-import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,11 +16,13 @@ from typing import Any, Self, TypeVar
 import aiohttp
 
 from hub.bus.interface import Bus
-from hub.bus.sqlite import SqliteBus
+from hub.configuration import load
 from hub.dispatch.router import GROUP
 from hub.journal.interface import Journal, RunState
-from hub.journal.sqlite import SqliteJournal
-from hub.sqlite import Database
+from hub.telemetry.redaction import Redactor
+from hub.wiring.clock import SYSTEM_CLOCKS
+from hub.wiring.engines import Engines
+from hub.wiring.role import Role
 
 T = TypeVar("T")
 
@@ -96,8 +97,11 @@ WriteSettings = Callable[[Path, int, int], None]
 class Served:
     """One hub, in one life after the other: the same ports, the same file."""
 
-    def __init__(self, folder: Path, write_settings: WriteSettings) -> None:
+    def __init__(
+        self, folder: Path, write_settings: WriteSettings, *, role: Role = Role.ALL
+    ) -> None:
         self.folder = folder
+        self.role = role
         self.config = folder / "trunkline.yaml"
         self.log = folder / "hub.log"
         self.environment = {
@@ -131,7 +135,8 @@ class Served:
         """Begin a life, `under` another program where one is named."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(*under, sys.executable, "-m", "hub", "serve", "--config", str(self.config)),
+                *(*under, sys.executable, "-m", "hub", "serve", "--role", self.role),
+                *("--config", str(self.config)),
                 stderr=log,
                 cwd=self.folder,
                 env=self.environment,
@@ -172,6 +177,13 @@ class Served:
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
 
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its connections, and does nothing."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and return its exit code."""
         self.process.send_signal(number)
@@ -193,15 +205,13 @@ class Served:
     @asynccontextmanager
     async def files(self) -> AsyncIterator[Files]:
         """Look at what the hub keeps, as the command line does."""
-        path = self.folder / "state" / "trunkline.db"
-        database = await Database.visit(path)
-        try:
-            yield Files(
-                bus=SqliteBus(store=database),
-                journal=SqliteJournal(store=database, clock=time.time),
+        async with AsyncExitStack() as stack:
+            engines = Engines(
+                load(self.config, {}), stack=stack, learn=Redactor().add, clocks=SYSTEM_CLOCKS
             )
-        finally:
-            await database.close()
+            bus = await engines.open_bus()
+            journal, _ = await engines.open_journal()
+            yield Files(bus=bus, journal=journal)
 
 
 async def run(*arguments: str, cwd: Path, environment: Mapping[str, str]) -> Done:
