@@ -4,18 +4,20 @@ The settings are those of docs/examples/kafka-postgres.yaml, with the addresses 
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
 import yaml
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from served import ROOT, Files, Served, WriteSettings
 from servers.postgres import PostgresServer
 from surroundings import KEY
 
-from hub.journal.interface import RunState
+from hub.dispatch.router import GROUP
 from hub.sandbox.kubernetes.cluster import merge
 from hub.wiring.role import Role
 
@@ -23,8 +25,6 @@ EXAMPLE = ROOT / "docs/examples/kafka-postgres.yaml"
 
 LEASE_SECONDS = 3
 """The shortest that the settings take, so that a test need not wait long for a takeover."""
-
-UNDER_WAY = (RunState.READY, RunState.RUNNING, RunState.RETRYING, RunState.WAITING)
 
 _numbers = count(1)
 
@@ -83,7 +83,8 @@ def ground(kafka: str, postgres: PostgresServer, *, replication: int = 1) -> Gro
 class Fleet:
     """Receivers and workers of one hub. Where one is asked for, it is theirs in turn."""
 
-    def __init__(self, receivers: list[Served], workers: list[Served]) -> None:
+    def __init__(self, on: Ground, receivers: list[Served], workers: list[Served]) -> None:
+        self.on = on
         self.receivers = receivers
         self.workers = workers
         self._turns = cycle(receivers)
@@ -115,9 +116,26 @@ class Fleet:
         """Stop them, one after the other, and return their exit codes."""
         return [await member.stop() for member in self.members]
 
-    def files(self) -> AbstractAsyncContextManager[Files]:
-        """Look at the log and the journal, as the command line does."""
-        return self.workers[0].files()
+    @asynccontextmanager
+    async def files(self) -> AsyncIterator[Files]:
+        """Look at the log and the journal, as the command line does, and join no group."""
+        async with self.workers[0].files() as files:
+            yield replace(files, lag=self.lag)
+
+    async def lag(self) -> int:
+        """Return how many events the workers have not committed, by what the brokers say."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.on.kafka)
+        consumer = AIOKafkaConsumer(self.on.topic, bootstrap_servers=self.on.kafka)
+        try:
+            await admin.start()
+            await consumer.start()
+            done = await admin.list_consumer_group_offsets(f"{self.on.topic}.{GROUP}")
+            ends = await consumer.end_offsets(consumer.assignment())
+        finally:
+            await consumer.stop()
+            await admin.close()
+        committed = {place: offset.offset for place, offset in done.items()}
+        return sum(end - max(0, committed.get(place, 0)) for place, end in ends.items())
 
 
 WriterFor = Callable[[Path, Mapping[str, Any]], WriteSettings]
@@ -159,6 +177,7 @@ async def fleet(
             return await stack.enter_async_context(served)
 
         yield Fleet(
+            on,
             [await member(f"receiver-{number}", Role.RECEIVER) for number in range(receivers)],
             [await member(f"worker-{number}", Role.WORKER) for number in range(workers)],
         )

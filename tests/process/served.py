@@ -77,11 +77,12 @@ class Files:
 
     bus: Bus
     journal: Journal
+    lag: Callable[[], Awaitable[int]]
+    """How many events are not routed yet."""
 
     async def quiet(self) -> bool:
         """Whether the hub has nothing left to do by itself."""
-        async with self.bus.subscribe(GROUP) as subscription:
-            lag = await subscription.lag()
+        lag = await self.lag()
         counts = await self.journal.counts()
         return lag == 0 and not any(counts.get(state) for state in _UNDER_WAY)
 
@@ -211,7 +212,12 @@ class Served:
             )
             bus = await engines.open_bus()
             journal, _ = await engines.open_journal()
-            yield Files(bus=bus, journal=journal)
+
+            async def lag() -> int:
+                async with bus.subscribe(GROUP) as subscription:
+                    return await subscription.lag()
+
+            yield Files(bus=bus, journal=journal, lag=lag)
 
 
 async def run(*arguments: str, cwd: Path, environment: Mapping[str, str]) -> Done:

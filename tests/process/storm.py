@@ -4,11 +4,12 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from served import PATIENCE_SECONDS, Served, eventually, let_pass
+from served import PATIENCE_SECONDS, Files, eventually, let_pass
 from wire import ask, delivery, push
 
 from hub.events.deployment import Stage
@@ -54,10 +55,34 @@ class EndState:
     """The change events' summaries; repeats are declared, so they are not counted."""
 
 
+class Target(Protocol):
+    """The hub that the storm rages around: one process, or several."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    async def start(self) -> None: ...
+
+    async def ready(self) -> None: ...
+
+    async def kill(self) -> None:
+        """Have something terrible happen to it."""
+        ...
+
+    async def spawn(self) -> None:
+        """Let it begin to come back."""
+        ...
+
+    def files(self) -> AbstractAsyncContextManager[Files]: ...
+
+
 class Storm:
     """Pushes of developers, deliveries of strangers, trouble in production, kills."""
 
-    def __init__(self, world: World, hub: Served, *, seed: int) -> None:
+    def __init__(self, world: World, hub: Target, *, seed: int) -> None:
         self.world = world
         self.hub = hub
         self.acknowledged: set[str] = set()

@@ -62,10 +62,11 @@ async def assert_everything_acknowledged_was_handled(raging: Storm) -> None:
         records = await files.bus.read(after=None, limit=1_000_000)
         runs = await files.journal.runs(limit=1_000_000)
     assert raging.acknowledged | acknowledged <= {one.envelope.id for one in records}
+    events = {(one.envelope.source, one.envelope.id): one.envelope for one in records}
     wanted = Counter(
-        (handler.name, record.envelope.source, record.envelope.id)
-        for record in records
-        for handler, decision in decide(HANDLERS, record.envelope)
+        (handler.name, *key)
+        for key, envelope in events.items()
+        for handler, decision in decide(HANDLERS, envelope)
         if isinstance(decision, Wanted)
     )
     assert Counter((run.handler, run.event_source, run.event_id) for run in runs) == wanted

@@ -37,6 +37,9 @@ MIGRATION_SECONDS = 600.0
 _TRIES = 5
 """Of a transaction that met another one; each time one of the two has won."""
 
+_CONFUSED = (exceptions.InterfaceError, exceptions.InternalClientError)
+"""asyncpg is asked for what a connection cannot do, as it was cut in the middle of something."""
+
 _log = structlog.get_logger()
 
 
@@ -142,7 +145,7 @@ class PostgresStore:
         async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
             try:
                 return await job(connection)
-            except (OSError, exceptions.PostgresConnectionError):
+            except (OSError, exceptions.PostgresConnectionError, *_CONFUSED):
                 # Nobody knows what still comes over it. It may be gone already.
                 with suppress(exceptions.InterfaceError):
                     connection.terminate()
@@ -159,7 +162,7 @@ class PostgresStore:
             # What PostgreSQL says of a value may repeat it, and this goes to the log.
             said = f"{type(error).__name__} {getattr(error, 'sqlstate', '')}".strip()
             raise Rejected(f"{self._where} refused it: {said}") from error
-        except (OSError, exceptions.InterfaceError) as error:
+        except (OSError, *_CONFUSED) as error:
             raise StorageError(f"{self._where}: {str(error) or type(error).__name__}") from error
 
     async def _migrate(self) -> None:
