@@ -3,9 +3,10 @@
 The settings are those of docs/examples/kafka-postgres.yaml, with the addresses of the servers here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
@@ -138,18 +139,21 @@ class Fleet:
         return sum(end - max(0, committed.get(place, 0)) for place, end in ends.items())
 
 
-WriterFor = Callable[[Path, Mapping[str, Any]], WriteSettings]
-"""Makes what writes a member's settings: its folder, and what differs from its surroundings'."""
+Patches = Sequence[Mapping[str, Any]]
+"""What differs from the settings of the surroundings, one after the other; None takes away."""
+
+WriterFor = Callable[[Path, Patches], WriteSettings]
+"""Makes what writes a member's settings, given its folder."""
 
 
-def example_in(folder: Path, changes: Mapping[str, Any]) -> WriteSettings:
+def example_in(folder: Path, patches: Patches) -> WriteSettings:
     """Write the example's settings for a hub that nobody is around."""
     (folder / "github.key").write_text(KEY)
 
     def write(file: Path, port: int, admin_port: int) -> None:
         ports = {"receiver": {"port": port}, "admin": {"port": admin_port}}
         example = yaml.safe_load(EXAMPLE.read_text())
-        file.write_text(yaml.safe_dump(merge(merge(example, changes), ports)))
+        file.write_text(yaml.safe_dump(reduce(merge, (*patches, ports), example)))
 
     return write
 
@@ -166,13 +170,13 @@ async def fleet(
     writer_for: WriterFor = example_in,
 ) -> AsyncIterator[Fleet]:
     """Make a fleet; nothing of it runs yet."""
-    settings = merge(on.settings(), changes or {})
+    patches = (on.settings(), changes or {})
     async with AsyncExitStack() as stack:
 
         async def member(name: str, role: Role) -> Served:
             place = folder / name
             place.mkdir(parents=True)
-            served = Served(place, writer_for(place, settings), role=role)
+            served = Served(place, writer_for(place, patches), role=role)
             served.environment |= environment or {}
             return await stack.enter_async_context(served)
 

@@ -6,14 +6,14 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fleet import LEASE_SECONDS, Fleet, fleet, ground
+from fleet import LEASE_SECONDS, Fleet, Patches, fleet, ground
 from served import Served, WriteSettings, let_pass
 from servers.kafka import kafka_cluster
 from servers.postgres import postgres
@@ -108,9 +108,9 @@ async def in_trouble(folder: Path) -> AsyncIterator[tuple[Storm, TroubledFleet]]
             proxy(to_port=database.port) as line,
         ):
 
-            def writer_for(place: Path, settings: Mapping[str, Any]) -> WriteSettings:
+            def writer_for(place: Path, patches: Patches) -> WriteSettings:
                 # The doors are the world's, which has the keys for them.
-                changes = merge(merge(QUICK, settings), {"receiver": None})
+                changes = reduce(merge, (*patches, {"receiver": None}), QUICK)
 
                 def write(file: Path, port: int, admin_port: int) -> None:
                     world.write_settings(
