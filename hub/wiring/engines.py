@@ -3,8 +3,6 @@
 An engine's driver is imported when the settings name it: nobody else pays for it.
 """
 
-import os
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from hub.secrets import Learn
 from hub.settings import Settings
 from hub.sqlite import Database
 from hub.wiring.clock import Clocks
+from hub.wiring.role import process_name
 from hub.wiring.secrets import open_engine_secrets
 from hub.wiring.tasks import Tasks
 
@@ -141,7 +140,7 @@ class Engines:
             database=address.database,
             settings=self._settings.postgres,
             password=self._secrets.postgres,
-            worker=f"{self._settings.instance}@{socket.gethostname()}/{os.getpid()}",
+            worker=process_name(self._settings.instance),
             visitor=self._tasks is None,
         )
         self._stack.push_async_callback(store.stop)

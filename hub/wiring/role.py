@@ -1,5 +1,7 @@
 """What one process of a hub does. Several processes share a log and a journal; each has a role."""
 
+import os
+import socket
 from enum import StrEnum
 
 
@@ -21,3 +23,8 @@ class Role(StrEnum):
     def works(self) -> bool:
         """Whether it runs handlers."""
         return self is not Role.RECEIVER
+
+
+def process_name(instance: str) -> str:
+    """Return what tells this process from the others of its hub, for people."""
+    return f"{instance}@{socket.gethostname()}/{os.getpid()}"

@@ -24,6 +24,7 @@ from hub.wiring.clock import Clocks
 from hub.wiring.installed import installed_handlers, platform_of
 from hub.wiring.outside import outside
 from hub.wiring.retention import PrunedLog, keep_tidy
+from hub.wiring.role import process_name
 from hub.wiring.secrets import open_secrets
 from hub.wiring.tasks import Tasks
 
@@ -108,7 +109,7 @@ class Work:
                 metrics=metrics.dispatch,
             ),
             concurrency=dispatch.concurrency,
-            worker=self._settings.instance,
+            worker=process_name(self._settings.instance),
             bury=own.bury,
             running=running,
         )

@@ -16,10 +16,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from served import ROOT, Files, Served, WriteSettings
 from servers.postgres import PostgresServer
-from surroundings import KEY
+from surroundings import KEY, QUICK
 
 from hub.dispatch.router import GROUP
 from hub.sandbox.kubernetes.cluster import merge
+from hub.sandbox.world import World
 from hub.wiring.role import Role
 
 EXAMPLE = ROOT / "docs/examples/kafka-postgres.yaml"
@@ -156,6 +157,22 @@ def example_in(folder: Path, patches: Patches) -> WriteSettings:
         file.write_text(yaml.safe_dump(reduce(merge, (*patches, ports), example)))
 
     return write
+
+
+def of_world(world: World) -> WriterFor:
+    """Return what writes settings for a hub in this world, which has the keys for its doors."""
+
+    def writer_for(folder: Path, patches: Patches) -> WriteSettings:
+        changes = reduce(merge, (*patches, {"receiver": None}), QUICK)
+
+        def write(file: Path, port: int, admin_port: int) -> None:
+            world.write_settings(
+                file, state=folder / "state", port=port, admin_port=admin_port, changes=changes
+            )
+
+        return write
+
+    return writer_for
 
 
 @asynccontextmanager

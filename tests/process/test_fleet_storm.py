@@ -9,17 +9,15 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
 
 import pytest
-from fleet import LEASE_SECONDS, Fleet, Patches, fleet, ground
-from served import Served, WriteSettings, let_pass
+from fleet import LEASE_SECONDS, Fleet, fleet, ground, of_world
+from served import Served, let_pass
 from servers.kafka import kafka_cluster
 from servers.postgres import postgres
 from servers.proxy import Proxy, proxy
 from storm import Storm
-from surroundings import QUICK
 from test_serve_killed import (
     ARGOCD_RETRY_SECONDS,
     assert_everything_acknowledged_was_handled,
@@ -27,7 +25,6 @@ from test_serve_killed import (
     in_calm,
 )
 
-from hub.sandbox.kubernetes.cluster import merge
 from hub.sandbox.world import World
 
 ROUNDS = int(os.environ.get("TRUNKLINE_KILLS", "8"))
@@ -107,27 +104,11 @@ async def in_trouble(folder: Path) -> AsyncIterator[tuple[Storm, TroubledFleet]]
             World(scratch=scratch, notification_retry_seconds=ARGOCD_RETRY_SECONDS) as world,
             proxy(to_port=database.port) as line,
         ):
-
-            def writer_for(place: Path, patches: Patches) -> WriteSettings:
-                # The doors are the world's, which has the keys for them.
-                changes = reduce(merge, (*patches, {"receiver": None}), QUICK)
-
-                def write(file: Path, port: int, admin_port: int) -> None:
-                    world.write_settings(
-                        file,
-                        state=place / "state",
-                        port=port,
-                        admin_port=admin_port,
-                        changes=changes,
-                    )
-
-                return write
-
             direct = ground(kafka.address, database)
             on = replace(
                 direct, postgres=direct.postgres.replace(str(database.port), str(line.port))
             )
-            async with fleet(folder, on, writer_for=writer_for) as whole:
+            async with fleet(folder, on, writer_for=of_world(world)) as whole:
                 troubles = [
                     *(death_of(one, f"worker {n}") for n, one in enumerate(whole.workers)),
                     *(death_of(one, f"receiver {n}") for n, one in enumerate(whole.receivers)),
