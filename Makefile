@@ -36,7 +36,7 @@ servers: $(VENV)/.for-work
 	@PYTHONPATH=tests $(PYTHON) -m servers.fetch
 
 bench: $(VENV)/.for-work
-	$(PYTHON) -m bench $(ARGS)
+	PYTHONPATH=tests $(PYTHON) -m bench $(ARGS)
 
 # Versions that are locked already stay; ARGS=--upgrade moves them. uv is needed here only, so it is
 # not in the environment that the product and its tests run in.

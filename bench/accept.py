@@ -127,7 +127,7 @@ async def _compare(
     rows = [
         Row(
             what=f"bare aiohttp, {size}",
-            measured=_figures(bare),
+            measured=figures(bare),
             goal="the floor",
             reached=None,
         )
@@ -143,7 +143,7 @@ async def _compare(
         rows.append(
             Row(
                 what=f"{words}, {size}",
-                measured=f"{ratio:.0%} of bare; {_figures(rounds[name])}",
+                measured=f"{ratio:.0%} of bare; {figures(rounds[name])}",
                 goal=f">= {goal:.0%}" if goal else "",
                 reached=ratio >= goal if goal else None,
             )
@@ -162,7 +162,8 @@ async def _burst(server: Server, secret: Path, event: str, files: Sequence[Path]
     )
 
 
-def _figures(rounds: Sequence[Round]) -> str:
+def figures(rounds: Sequence[Round]) -> str:
+    """Return the medians of these rounds, for people."""
     return (
         f"{median(one.per_second for one in rounds):,.0f} req/s, "
         f"{median(one.cpu_us for one in rounds):.0f} µs CPU, "

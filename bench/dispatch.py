@@ -1,22 +1,22 @@
 """From the log to the handler: how soon after the 202, and at what cost for each event."""
 
 import asyncio
-import io
 import json
 import random
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
-from typing import Any
 
+from bench.engines import on_sqlite, opened
 from bench.handler import HANDLERS, note_arrival
 from bench.table import Row
 from handlers import HANDLERS as BUILT_IN
-from hub.bus.schema import MIGRATIONS as BUS_MIGRATIONS
-from hub.bus.sqlite import SqliteBus
+from hub.bus.interface import Bus
 from hub.dispatch.attempt import Attempts
+from hub.dispatch.handler import Handler
 from hub.dispatch.outcome import Dead, Parked
 from hub.dispatch.platform import Platform
 from hub.dispatch.retry import RetryPolicy
@@ -25,11 +25,8 @@ from hub.dispatch.routing import decide
 from hub.dispatch.runner import Runner
 from hub.events.envelope import Envelope
 from hub.events.types import PUSH
-from hub.journal.interface import Claim, RunState
-from hub.journal.schema import MIGRATIONS as JOURNAL_MIGRATIONS
-from hub.journal.sqlite import SqliteJournal
-from hub.sqlite import Database
-from hub.telemetry.logging import configure
+from hub.journal.interface import Claim, Journal, RunState
+from hub.settings import Settings
 from hub.telemetry.metrics import new_metrics
 
 EVENTS = 20_000
@@ -41,27 +38,34 @@ CPU_GOAL_US = 25.0
 async def measure() -> list[Row]:
     """Measure, and return the rows."""
     with TemporaryDirectory(prefix="trunkline-bench-") as folder:
-        configure("info", _Nowhere())  # type: ignore[arg-type]
-        database = await Database.own(Path(folder) / "hub.db")
-        await database.migrate("bus", BUS_MIGRATIONS)
-        await database.migrate("journal", JOURNAL_MIGRATIONS)
-        bus = SqliteBus(store=database)
-        journal = SqliteJournal(store=database, clock=time.time)
-        router = Router(journal=journal, handlers=HANDLERS)
-        runner = _runner(journal)
-        async with bus.subscribe(GROUP) as subscription:
-            tasks = [
-                asyncio.create_task(router.run(subscription)),
-                asyncio.create_task(runner.run()),
-            ]
-            start = await _starts(bus, journal)
-            cost = await _costs(bus, journal)
-            await runner.stop(within_seconds=5)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await database.close()
+        async with opened(on_sqlite(Path(folder))) as (bus, journal):
+            start, cost = await _dispatched(bus, journal)
     return [start, _decides(), cost]
+
+
+async def measure_on_servers(settings: Settings) -> list[Row]:
+    """Measure the same over Kafka and PostgreSQL, and return the rows."""
+    async with opened(settings) as (bus, journal):
+        rows = await _dispatched(bus, journal)
+    return [replace(row, what=f"{row.what}, over Kafka and PostgreSQL") for row in rows]
+
+
+async def _dispatched(bus: Bus, journal: Journal) -> tuple[Row, Row]:
+    router = Router(journal=journal, handlers=HANDLERS)
+    runner = runner_of(journal, note_arrival, concurrency=100)
+    async with bus.subscribe(GROUP) as subscription:
+        tasks = [
+            asyncio.create_task(router.run(subscription)),
+            asyncio.create_task(runner.run()),
+        ]
+        await _starts(bus, journal, "warming")
+        start = await _starts(bus, journal, "sequential")
+        cost = await _costs(bus, journal)
+        await runner.stop(within_seconds=5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return start, cost
 
 
 def _decides() -> Row:
@@ -79,18 +83,11 @@ def _decides() -> Row:
     )
 
 
-class _Nowhere(io.RawIOBase):
-    """A log that takes its lines and keeps none."""
-
-    def write(self, line: Any) -> int:
-        return memoryview(line).nbytes
-
-
-async def _starts(bus: SqliteBus, journal: SqliteJournal) -> Row:
+async def _starts(bus: Bus, journal: Journal, name: str) -> Row:
     """One event at a time: from durable to the handler's start."""
     waits = []
     for number in range(SEQUENTIAL):
-        event = _push(f"sequential-{number}")
+        event = _push(f"{name}-{number}")
         await bus.append([event])
         durable = time.time()
         while not (
@@ -108,7 +105,7 @@ async def _starts(bus: SqliteBus, journal: SqliteJournal) -> Row:
     )
 
 
-async def _costs(bus: SqliteBus, journal: SqliteJournal) -> Row:
+async def _costs(bus: Bus, journal: Journal) -> Row:
     """A backlog of events: the CPU of routing, claiming, calling and finishing."""
     done_before = (await journal.counts())[RunState.DONE]
     events = [_push(f"backlog-{number}") for number in range(EVENTS)]
@@ -151,10 +148,11 @@ async def _bury(_claim: Claim, _outcome: Dead | Parked) -> None:
     """Nothing dies here."""
 
 
-def _runner(journal: SqliteJournal) -> Runner:
+def runner_of(journal: Journal, handler: Handler, *, concurrency: int) -> Runner:
+    """Return a runner that knows one handler."""
     return Runner(
         attempts=Attempts(
-            handlers={note_arrival.name: note_arrival},
+            handlers={handler.name: handler},
             journal=journal,
             performers={},
             platform=Platform(),
@@ -164,7 +162,7 @@ def _runner(journal: SqliteJournal) -> Runner:
             chance=random.Random(1),
             metrics=new_metrics().dispatch,
         ),
-        concurrency=100,
+        concurrency=concurrency,
         worker="bench",
         bury=_bury,
         running=lambda _handler: nullcontext(),
