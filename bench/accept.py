@@ -106,23 +106,32 @@ async def measure() -> list[Row]:
             return rows
 
 
-async def _compare(
-    size: str, servers: Sequence[Server], secret: Path, event: str, files: Sequence[Path]
-) -> list[Row]:
+async def in_turns(
+    servers: Sequence[Server],
+    secret: Path,
+    event: str,
+    files: Sequence[Path],
+    *,
+    size: str,
+    count: int,
+) -> dict[str, list[Round]]:
+    """Let the servers take rounds in turns, so that they share what the machine does besides."""
     rounds: defaultdict[str, list[Round]] = defaultdict(list)
     for server in servers:
         await load(server, secret, event, files, connections=8, count=300)
     for _ in range(ROUNDS):
         for server in servers:
             one = await load(
-                server,
-                secret,
-                event,
-                files,
-                connections=CONNECTIONS[size],
-                count=REQUESTS[size],
+                server, secret, event, files, connections=CONNECTIONS[size], count=count
             )
             rounds[server.name].append(one)
+    return rounds
+
+
+async def _compare(
+    size: str, servers: Sequence[Server], secret: Path, event: str, files: Sequence[Path]
+) -> list[Row]:
+    rounds = await in_turns(servers, secret, event, files, size=size, count=REQUESTS[size])
     bare = rounds["bare"]
     rows = [
         Row(

@@ -30,30 +30,22 @@ def on_servers(*, kafka: str, postgres: str, password_file: Path) -> Settings:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[tuple[Bus, Journal]]:
-    """Open both, as their owner."""
+async def engines_of(settings: Settings) -> AsyncIterator[Engines]:
+    """Have the engines at hand, each of which is opened on demand, as by its owner."""
     async with AsyncExitStack() as stack:
-        engines = Engines(
+        yield Engines(
             settings,
             stack=stack,
             tasks=Tasks(stack),
             learn=Redactor().add,
             clocks=SYSTEM_CLOCKS,
         )
-        bus = await engines.open_bus()
-        journal, _ = await engines.open_journal()
-        yield bus, journal
 
 
 @asynccontextmanager
-async def opened_bus(settings: Settings) -> AsyncIterator[Bus]:
-    """Open the log alone, as a receiver does."""
-    async with AsyncExitStack() as stack:
-        engines = Engines(
-            settings,
-            stack=stack,
-            tasks=Tasks(stack),
-            learn=Redactor().add,
-            clocks=SYSTEM_CLOCKS,
-        )
-        yield await engines.open_bus()
+async def opened(settings: Settings) -> AsyncIterator[tuple[Bus, Journal]]:
+    """Open the log and the journal."""
+    async with engines_of(settings) as engines:
+        bus = await engines.open_bus()
+        journal, _ = await engines.open_journal()
+        yield bus, journal

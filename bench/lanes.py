@@ -7,7 +7,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.dispatch import runner_of
-from bench.engines import on_sqlite, opened
+from bench.engines import engines_of, on_sqlite
 from bench.handler import WHILE_SECONDS, take_a_while
 from bench.table import Row
 from hub.events.envelope import Envelope
@@ -29,7 +29,8 @@ async def measure() -> list[Row]:
 
 async def measure_in(settings: Settings, name: str) -> list[Row]:
     """Measure the journal of these settings."""
-    async with opened(settings) as (_, journal):
+    async with engines_of(settings) as engines:
+        journal, _ = await engines.open_journal()
         return [await _lanes(journal, lanes, each, name) for lanes, each in LANES.items()]
 
 

@@ -10,7 +10,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bench.engines import on_sqlite, opened_bus
+from bench.engines import engines_of, on_sqlite
 from hub.cli.serve import keep_for_good
 from hub.receiver.doors import open_doors
 from hub.receiver.server import Receiver
@@ -30,10 +30,10 @@ async def main(folder: Path, level: str, kafka: str | None = None) -> None:
         engines = engines.model_copy(
             update={"bus": kafka, "kafka": KafkaSettings(replication=1, topic=f"bench-{level}")}
         )
-    async with opened_bus(engines) as bus:
+    async with engines_of(engines) as opened:
         receiver = Receiver(
             settings=settings,
-            bus=bus,
+            bus=await opened.open_bus(),
             doors=open_doors(settings),
             metrics=new_metrics().receiver,
         )

@@ -2,7 +2,6 @@
 
 import secrets
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ from servers.place import missing
 from servers.postgres import postgres
 
 from bench import dispatch, lanes, payloads
-from bench.accept import CONNECTIONS, REQUESTS, ROUNDS, Round, Server, figures, load, serving
+from bench.accept import REQUESTS, Round, Server, figures, in_turns, serving
 from bench.engines import on_servers
 from bench.table import Row
 
@@ -74,20 +73,7 @@ async def _accept() -> list[Row]:
 async def _compare(
     size: str, servers: Sequence[Server], secret: Path, event: str, files: Sequence[Path]
 ) -> list[Row]:
-    rounds: defaultdict[str, list[Round]] = defaultdict(list)
-    for server in servers:
-        await load(server, secret, event, files, connections=8, count=300)
-    for _ in range(ROUNDS):
-        for server in servers:
-            one = await load(
-                server,
-                secret,
-                event,
-                files,
-                connections=CONNECTIONS[size],
-                count=REQUESTS[size] // 2,
-            )
-            rounds[server.name].append(one)
+    rounds = await in_turns(servers, secret, event, files, size=size, count=REQUESTS[size] // 2)
     floor, *others = (server.name for server in servers)
     return [_row(name, size, rounds[name], rounds[floor]) for name in others]
 

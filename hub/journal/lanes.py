@@ -9,13 +9,12 @@ Being in line does not depend on the clock: setting it back holds up nobody who 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import apsw
 
 from hub.errors import ClaimLost
-from hub.events.envelope import Envelope
 from hub.journal import pruning
+from hub.journal.claimed import Claimed
 from hub.journal.interface import Claim, Finished, PlannedRun, RunId, RunState, Step, Wait
 from hub.journal.rows import EVENT_COLUMNS, Row, row_of_step, step_of_row
 
@@ -76,33 +75,6 @@ _STEPS = """
 SELECT number, name, action, result, started_at, finished_at
 FROM run_steps WHERE run = ? ORDER BY number
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A claim whose event is still a row."""
-
-    run: RunId
-    token: int
-    handler: str
-    lane: str
-    attempt: int
-    steps: tuple[Step, ...]
-    event: Row
-    waited_for: tuple[str, str] | None
-    """The (type, subject) that it waited for in vain."""
-
-    def with_event(self, event: Envelope) -> Claim:
-        """Return the claim, its event having been read."""
-        return Claim(
-            run=self.run,
-            token=self.token,
-            envelope=event,
-            handler=self.handler,
-            lane=self.lane,
-            attempt=self.attempt,
-            steps=self.steps,
-        )
 
 
 def plan(

@@ -13,6 +13,7 @@ from hub.errors import ClaimLost, StorageError
 from hub.events.envelope import Envelope
 from hub.journal import lanes, pruning, queries
 from hub.journal.aside import aside
+from hub.journal.claimed import Claimed
 from hub.journal.interface import Attempt, Claim, Finished, PlannedRun, Run, RunId, RunState, Step
 from hub.journal.rows import event_of_row, events_of_rows, rows_of_events
 from hub.journal.waits import Waits
@@ -92,7 +93,7 @@ class SqliteJournal:
                 claims.append(one.with_event(event))
         return tuple(claims)
 
-    async def _park(self, claimed: lanes.Claimed, why: str) -> None:
+    async def _park(self, claimed: Claimed, why: str) -> None:
         parked = Finished(state=RunState.PARKED, detail=why)
         job = partial(lanes.finish, claim=claimed, finished=parked, now=self._clock())
         # Where not even that can be written, the next owner comes to it: others are claimed.

@@ -1,6 +1,5 @@
 """How the brokers are reached: makes aiokafka's clients."""
 
-import ipaddress
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from hub.configuration import on_this_machine
 from hub.errors import SettingsError
 from hub.secrets import SecretPlace
 from hub.settings import KafkaSettings
@@ -167,11 +167,4 @@ def _ms(seconds: float) -> int:
 
 
 def _all_local(servers: Sequence[str]) -> bool:
-    return all(_is_local(server.rpartition(":")[0].strip("[]")) for server in servers)
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return all(on_this_machine(server.rpartition(":")[0]) for server in servers)

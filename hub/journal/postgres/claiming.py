@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from hub.events.envelope import Envelope
-from hub.journal.interface import Claim, Finished, RunId, RunState, Step
+from hub.journal.claimed import Claimed
+from hub.journal.interface import Finished, RunId, RunState, Step
 from hub.journal.postgres import attempts
 from hub.journal.postgres.attempts import Held
 from hub.journal.postgres.connecting import Connection
-from hub.journal.rows import EVENT_COLUMNS, Row, step_of_row
+from hub.journal.rows import EVENT_COLUMNS, step_of_row
 
 _CLAIM = f"""
 WITH mine AS MATERIALIZED (
@@ -67,31 +67,6 @@ WHERE session = ANY($1::uuid[]) AND run <> ALL($2::bigint[]) ORDER BY key FOR UP
 """
 
 _WORKERS = "SELECT id, worker FROM runs WHERE id = ANY($1::bigint[])"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A claim whose event is still a row."""
-
-    run: RunId
-    token: int
-    handler: str
-    lane: str
-    attempt: int
-    event: Row
-    steps: tuple[Step, ...]
-
-    def with_event(self, event: Envelope) -> Claim:
-        """Return the claim, its event having been read."""
-        return Claim(
-            run=self.run,
-            token=self.token,
-            envelope=event,
-            handler=self.handler,
-            lane=self.lane,
-            attempt=self.attempt,
-            steps=self.steps,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from uuid import UUID
 import structlog
 
 from hub.errors import StorageError
+from hub.journal.claimed import Claimed
 from hub.journal.interface import Claim, RunId
 from hub.journal.postgres import claiming
-from hub.journal.postgres.claiming import Claimed
 from hub.journal.postgres.lease import Lease
 from hub.journal.postgres.store import PostgresStore
 

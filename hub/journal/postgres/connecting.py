@@ -3,7 +3,6 @@
 The password is read anew for each connection, and stands in no address, message or log.
 """
 
-import ipaddress
 import ssl
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from hub.configuration import on_this_machine
 from hub.errors import SettingsError
 from hub.secrets import SecretPlace
 from hub.settings import PostgresSettings
@@ -82,7 +82,7 @@ class Address:
     """Where the database is."""
 
     host: str
-    """A name, an address, or the folder of a Unix socket."""
+    """A name or an address."""
     port: int
     user: str
     database: str
@@ -113,23 +113,13 @@ def _reader(password: SecretPlace) -> Any:
 
 
 def _tls(host: str, settings: PostgresSettings) -> ssl.SSLContext | bool:
-    if not (settings.tls if settings.tls is not None else not is_this_machine(host)):
+    if not (settings.tls if settings.tls is not None else not on_this_machine(host)):
         return False
     try:
         return ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as error:
         problem = f"postgres.ca_file: {settings.ca_file} cannot be used ({error})"
         raise SettingsError([problem]) from error
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent to this host reaches no network."""
-    if host == "localhost" or host.startswith("/"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def open_pool(arguments: dict[str, Any], *, most: int) -> Any:

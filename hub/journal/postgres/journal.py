@@ -11,9 +11,9 @@ from functools import partial
 from hub.errors import ClaimLost, StorageError
 from hub.events.envelope import Envelope
 from hub.journal.aside import aside
+from hub.journal.claimed import Claimed
 from hub.journal.interface import Attempt, Claim, Finished, PlannedRun, Run, RunId, RunState, Step
 from hub.journal.postgres import planning, pruning, queries, waking
-from hub.journal.postgres.claiming import Claimed
 from hub.journal.postgres.claims import Claims
 from hub.journal.postgres.notices import Notices
 from hub.journal.postgres.planning import Key, Plan

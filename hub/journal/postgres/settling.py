@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from hub.errors import ClaimLost, StorageError
+from hub.journal.claimed import Claimed
 from hub.journal.interface import Claim, Finished, Step
 from hub.journal.postgres import attempts, lanes
 from hub.journal.postgres.attempts import ClaimKey, Held
-from hub.journal.postgres.claiming import Claimed
 from hub.journal.postgres.connecting import Connection
 from hub.journal.postgres.store import PostgresStore, Rejected
 
