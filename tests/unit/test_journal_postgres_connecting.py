@@ -20,7 +20,7 @@ def arguments(host, *, password=None, **settings):
     )
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.3.2.1", "::1", "/run/postgresql"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.3.2.1", "::1"])
 def test_a_server_on_this_machine_needs_no_tls(host):
     assert arguments(host)["ssl"] is False
 
