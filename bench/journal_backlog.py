@@ -1,10 +1,10 @@
 """What a run costs in the journal when ten thousand wait, and when a million do.
 
-    python bench/journal_backlog.py [--lanes 100000] [--large 1000000]
+    PYTHONPATH=tests python -m bench.journal_backlog [--postgres] [--lanes 100000]
 
 Two journals, one with a small and one with a large backlog, are measured in turns in one process,
 each round planning as many runs as it finishes, so that a backlog keeps its size. Wall time has
-the disk in it; CPU time is that of all threads.
+the disk in it; CPU time is that of all threads here, and none of PostgreSQL's.
 """
 
 import argparse
@@ -13,16 +13,17 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from servers.postgres import postgres
+
+from bench.engines import engines_of, on_servers, on_sqlite
 from hub.events.envelope import Envelope
-from hub.journal.interface import Finished, PlannedRun, RunState
-from hub.journal.schema import MIGRATIONS
-from hub.journal.sqlite import SqliteJournal
-from hub.sqlite import Database
+from hub.journal.interface import Finished, Journal, PlannedRun, RunState
+from hub.settings import Settings
 
 BATCH = 500
 """Events that the router plans in one go."""
@@ -54,7 +55,7 @@ class Cost:
 class Backlog:
     """A journal, and what its runs have cost."""
 
-    journal: SqliteJournal
+    journal: Journal
     events: Iterator[Envelope]
     lanes: int
     planning: Cost = field(default_factory=Cost)
@@ -122,32 +123,40 @@ _WORDS = ("push", "commit", "branch", "refs/heads/main", "pipeline", "image", "d
 
 @asynccontextmanager
 async def backlog(
-    folder: Path, *, size: int, lanes: int, body_bytes: int
+    settings: Settings, *, size: int, lanes: int, body_bytes: int
 ) -> AsyncIterator[Backlog]:
     """Open a journal in which `size` runs wait."""
-    database = await Database.own(folder / f"{size}.db")
-    await database.migrate("journal", MIGRATIONS)
-    made = Backlog(
-        journal=SqliteJournal(store=database, clock=time.time),
-        events=events(lanes=lanes, body_bytes=body_bytes),
-        lanes=lanes,
-    )
-    for _ in range(size // BATCH):
-        await made.plan(made.batch())
-    yield made
-    await database.close()
+    async with engines_of(settings) as engines:
+        journal, _ = await engines.open_journal()
+        made = Backlog(
+            journal=journal, events=events(lanes=lanes, body_bytes=body_bytes), lanes=lanes
+        )
+        for _ in range(size // BATCH):
+            await made.plan(made.batch())
+        yield made
+
+
+async def restart(settings: Settings) -> float:
+    """Return the seconds that a new process takes until it has its first run."""
+    began = time.perf_counter()
+    async with engines_of(settings) as engines:
+        journal, _ = await engines.open_journal()
+        (claim,) = await journal.claim(worker="bench", limit=1)
+        took = time.perf_counter() - began
+        await journal.release(claim)
+    return took
 
 
 async def main() -> None:
     """Measure and print."""
     asked = arguments()
     sizes = (asked.small, asked.large)
-    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+    with homes(asked, sizes) as settings:
         async with AsyncExitStack() as stack:
             shape = {"lanes": asked.lanes, "body_bytes": asked.body}
             backlogs = [
-                await stack.enter_async_context(backlog(Path(folder), size=size, **shape))
-                for size in sizes
+                await stack.enter_async_context(backlog(home, size=size, **shape))
+                for home, size in zip(settings, sizes, strict=True)
             ]
             for _ in range(asked.rounds):
                 for one in backlogs:
@@ -156,8 +165,31 @@ async def main() -> None:
             for size, one in zip(sizes, backlogs, strict=True):
                 print(f"{size:9d} pending: plan {one.planning}   claim {one.claiming}", end="")
                 print(f"   finish {one.finishing}")
+        for size, home in zip(sizes, settings, strict=True):
+            print(f"{size:9d} pending: the first run {await restart(home):.2f} s after a start")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"peak memory {peak} MiB")
+
+
+@contextmanager
+def homes(asked: argparse.Namespace, sizes: Sequence[int]) -> Iterator[list[Settings]]:
+    """Make a journal of its own for each backlog."""
+    with ExitStack() as stack:
+        if asked.postgres:
+            server = stack.enter_context(postgres())
+            yield [
+                on_servers(
+                    kafka="127.0.0.1:9092",  # nobody asks for the log here
+                    postgres=server.fresh_database(),
+                    password_file=server.password_file,
+                )
+                for _ in sizes
+            ]
+        else:
+            folders = [
+                stack.enter_context(tempfile.TemporaryDirectory(dir=asked.folder)) for _ in sizes
+            ]
+            yield [on_sqlite(Path(folder)) for folder in folders]
 
 
 def arguments() -> argparse.Namespace:
@@ -168,6 +200,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lanes", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--body", type=int, default=600, help="bytes")
+    parser.add_argument("--postgres", action="store_true", help="in PostgreSQL; else in SQLite")
     parser.add_argument("--folder", help="where to make the files; on the disk to be measured")
     return parser.parse_args()
 
