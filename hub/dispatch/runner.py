@@ -60,7 +60,8 @@ class Runner:
                 if not await self._start_some():
                     await self._wait()
         except BaseException:
-            await self._give_back()
+            if not self._stopping.is_set():
+                await self._give_back()
             raise
 
     async def drain(self) -> None:
