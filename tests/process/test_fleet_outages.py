@@ -1,10 +1,11 @@
-"""Brokers go away, one of them or all, and come back.
+"""Workers and brokers go away, one of them or all, and come back.
 
 `TRUNKLINE_FAULT_SECONDS` says for how long, `TRUNKLINE_SEED` where the dice begin.
 """
 
 import asyncio
 import os
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from fleet import Fleet, fleet, ground
 from served import Served, eventually, let_pass
-from servers.kafka import kafka_cluster
+from servers.kafka import KafkaCluster, kafka_cluster
 from servers.postgres import PostgresServer
 from surroundings import KEY
 from test_fleet import CAUGHT_UP_SECONDS, all_handled, body_of
@@ -22,6 +23,7 @@ from test_serve_repeats import in_order
 from wire import Answer, ask, delivery
 
 KEYS = 20
+SEED = int(os.environ.get("TRUNKLINE_SEED", "1"))
 OUTAGE_SECONDS = float(os.environ.get("TRUNKLINE_FAULT_SECONDS", "6"))
 RECORDING = {"dispatch": {"handlers_module": "recording_handlers"}}
 UNAVAILABLE = 503
@@ -83,6 +85,34 @@ def is_whole_and_in_order(handled: list[tuple[str, str]], acknowledged: list[str
     # What was under way when the sender stopped may have been taken without an answer.
     whole = set(acknowledged) <= set(names) and len(names) <= len(acknowledged) + 1
     return whole and all(key == sorted(key) for key in in_order(handled).values())
+
+
+@pytest.mark.timeout(120 + 2 * OUTAGE_SECONDS)
+async def test_workers_come_and_go_and_nothing_is_lost_or_out_of_order(
+    kafka_server: KafkaCluster, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """I1, I2, I11. The group is shared out anew about every two seconds."""
+    record = tmp_path / "record"
+    async with fleet(
+        tmp_path,
+        ground(kafka_server.address, postgres_server),
+        workers=3,
+        changes=RECORDING,
+        environment={"RECORD_FILE": str(record)},
+    ) as hub:
+        await hub.start()
+        sender, moody = Sender(hub), random.Random(SEED)
+        end = asyncio.get_running_loop().time() + 2 * OUTAGE_SECONDS
+        async with sender.sending():
+            while asyncio.get_running_loop().time() < end:
+                worker = moody.choice(hub.workers[1:])
+                await worker.stop()
+                await worker.start()
+        handled = await all_handled(record, len(sender.acknowledged))
+        assert await hub.stop() == [0] * 5
+    assert sender.answers.keys() == {202}
+    assert is_whole_and_in_order(handled, sender.acknowledged)
+    assert len(handled) > KEYS
 
 
 @pytest.mark.timeout(240)
