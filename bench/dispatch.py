@@ -47,7 +47,10 @@ async def measure_on_servers(settings: Settings) -> list[Row]:
     """Measure the same over Kafka and PostgreSQL, and return the rows."""
     async with opened(settings) as (bus, journal):
         rows = await _dispatched(bus, journal)
-    return [replace(row, what=f"{row.what}, over Kafka and PostgreSQL") for row in rows]
+    return [
+        replace(row, what=f"{row.what}, over Kafka and PostgreSQL", goal="", reached=None)
+        for row in rows
+    ]
 
 
 async def _dispatched(bus: Bus, journal: Journal) -> tuple[Row, Row]:

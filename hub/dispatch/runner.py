@@ -15,6 +15,10 @@ from hub.journal.interface import Claim, Finished, RunState
 LOOK_AGAIN_SECONDS = 30.0
 """The longest a runner sleeps without looking; the journal looks more often where it must."""
 
+CLAIM_RUNS = 25
+"""In one claim. What starts together often ends together, and has to share the event loop and a
+commit then: a hundred at once wait longer for that than in four groups."""
+
 LET_GO_SECONDS = 2.0
 """For a handler that is told to end: enough to tidy up, and little beside the 30 s after which
 Kubernetes kills."""
@@ -66,9 +70,12 @@ class Runner:
 
     async def drain(self) -> None:
         """Execute all that is due, and return when nothing is."""
-        while await self._start_some() or self._tasks:
-            if self._tasks:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        while True:
+            if await self._start_some():
+                continue
+            if not self._tasks:
+                return
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self, *, within_seconds: float) -> None:
         """Claim nothing more, and let the runs in flight end; give back what takes longer."""
@@ -85,7 +92,7 @@ class Runner:
         if free <= 0:
             return False
         try:
-            return await self._claim(free)
+            return await self._claim(min(free, CLAIM_RUNS))
         except StorageError as error:
             await pause("claiming_paused", error)
             return False
