@@ -7,7 +7,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,7 +67,7 @@ async def test_deliveries_to_any_receiver_are_each_handled_once_by_any_worker_an
         await hub.start()
         work = iter(copies)
         await asyncio.gather(*(send(hub, work) for _ in range(16)))
-        handled = await all_handled(record, DELIVERIES)
+        handled = await all_handled(record, names)
         async with hub.files() as files:
             records = await files.bus.read(after=None, limit=4 * DELIVERIES)
         shares = [len(worker.said("run_ended")) for worker in hub.workers]
@@ -80,15 +80,16 @@ async def test_deliveries_to_any_receiver_are_each_handled_once_by_any_worker_an
     assert min(shares) > 0, "one of the workers had nothing to do"
 
 
-async def all_handled(record: Path, number: int) -> list[tuple[str, str]]:
-    """Return the key and the name of all that was handled, once there are so many."""
+async def all_handled(record: Path, names: Collection[str]) -> list[tuple[str, str]]:
+    """Return the key and the name of all that was handled, once these are among it."""
 
-    async def lines() -> list[str]:
-        found = record.read_text().splitlines() if record.exists() else []
-        return found if len(found) >= number else []
+    async def lines() -> list[list[str]]:
+        text = record.read_text() if record.exists() else ""
+        found = [line.split() for line in text.splitlines()]
+        return found if {*names} <= {name for _, _, name in found} else []
 
-    found = await eventually(lines, within_seconds=CAUGHT_UP_SECONDS + number / 50)
-    return [(line.split()[0], line.split()[2]) for line in found]
+    found = await eventually(lines, within_seconds=CAUGHT_UP_SECONDS + len(names) / 50)
+    return [(key, name) for key, _, name in found]
 
 
 async def test_a_receiver_imports_nothing_that_acts_and_needs_no_credential_for_it(

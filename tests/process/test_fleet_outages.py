@@ -108,7 +108,7 @@ async def test_workers_come_and_go_and_nothing_is_lost_or_out_of_order(
                 worker = moody.choice(hub.workers[1:])
                 await worker.stop()
                 await worker.start()
-        handled = await all_handled(record, len(sender.acknowledged))
+        handled = await all_handled(record, sender.acknowledged)
         assert await hub.stop() == [0] * 5
     assert sender.answers.keys() == {202}
     assert is_whole_and_in_order(handled, sender.acknowledged)
@@ -137,7 +137,7 @@ async def test_a_broker_of_three_is_killed_and_nothing_that_was_acknowledged_is_
                     await sender.until_another(KEYS)
                     await aside(broker.start)
                 await sender.until_another(KEYS)
-            handled = await all_handled(record, len(sender.acknowledged))
+            handled = await all_handled(record, sender.acknowledged)
             await eventually(partial(_is_zero, hub), within_seconds=CAUGHT_UP_SECONDS)
             assert await hub.stop() == [0] * 4
     assert is_whole_and_in_order(handled, sender.acknowledged)
@@ -169,7 +169,7 @@ async def test_all_of_kafka_goes_away_and_a_spool_takes_what_comes(
                 await aside(kafka.brokers[0].start)
                 await eventually(partial(_has_said, receiver, "spool_closed", 2))
                 await sender.until_another(KEYS)
-            handled = await all_handled(record, len(sender.acknowledged))
+            handled = await all_handled(record, sender.acknowledged)
             assert await hub.stop() == [0] * 3
         assert receiver.said("spool_opened")
     assert sender.answers.keys() == {202}
@@ -204,7 +204,7 @@ async def test_without_a_spool_senders_hear_that_kafka_is_away(
             await aside(kafka.brokers[0].start)
             await sending
             await receiver.ready()
-            handled = await all_handled(record, 2)
+            handled = await all_handled(record, sender.acknowledged)
             assert await hub.stop() == [0, 0]
     assert is_whole_and_in_order(handled, sender.acknowledged)
 
