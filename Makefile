@@ -31,7 +31,7 @@ check-imports: $(VENV)/.for-work
 	$(VENV)/bin/lint-imports --no-logo
 
 # Kafka and PostgreSQL for the tests, into .servers or where TRUNKLINE_SERVERS says. Needs Java 17 or
-# newer and Maven as well.
+# newer, Maven and Go as well.
 servers: $(VENV)/.for-work
 	@PYTHONPATH=tests $(PYTHON) -m servers.fetch
 

@@ -96,9 +96,10 @@ class Endpoint:
         return fresh if fresh.expose() != refused.expose() else None
 
     async def _send(self, request: Request, secret: SecretText | None) -> Answer:
-        headers = {"Accept": "application/json", **dict(request.headers)}
+        headers = {"Accept": "application/json"}
         if request.body is not None:
             headers["Content-Type"] = "application/json; charset=utf-8"
+        headers |= dict(request.headers)
         if secret is not None and self._bearer:
             headers["Authorization"] = f"Bearer {_header_value(secret, self._asked())}"
         query = f"?{urlencode(request.query)}" if request.query else ""

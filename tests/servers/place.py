@@ -12,7 +12,10 @@ _ROOT = _HERE.parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The folder of one server, and the file of ours that says which version it has to be."""
+    """The folder of one server, and the file of ours that says which version it has to be.
+
+    Where the recipe is a folder, every file in it says so.
+    """
 
     name: str
     recipe: Path
@@ -43,11 +46,29 @@ class Place:
 
     @property
     def _version(self) -> str:
-        return hashlib.sha256(self.recipe.read_bytes()).hexdigest()
+        recipe = self.recipe
+        files = sorted(recipe.rglob("*")) if recipe.is_dir() else [recipe]
+        digest = hashlib.sha256()
+        for file in files:
+            if file.is_file():
+                digest.update(f"{file.relative_to(recipe)}\0".encode() + file.read_bytes())
+        return digest.hexdigest()
 
 
 KAFKA = Place(name="kafka", recipe=_HERE / "pom.xml")
 POSTGRES = Place(name="postgres", recipe=_HERE / "postgres.lock")
+PROGRAMS = tuple(
+    Place(name=recipe.name, recipe=recipe)
+    for recipe in sorted((_HERE / "programs").glob("*"))
+    if (recipe / "go.mod").is_file()
+)
+"""Programs in Go: each folder is a module of ours, which builds to a binary of its own name."""
+
+
+def program(name: str) -> Path:
+    """Return the binary of one of `PROGRAMS`, which is there unless `missing` says otherwise."""
+    (place,) = (one for one in PROGRAMS if one.name == name)
+    return place.folder / name
 
 
 def java() -> str | None:
@@ -58,7 +79,7 @@ def java() -> str | None:
 
 def missing() -> str | None:
     """Say what is missing and how to get it, or nothing where all servers can be started."""
-    absent = [place.name for place in (KAFKA, POSTGRES) if not place.is_filled]
+    absent = [place.name for place in (KAFKA, POSTGRES, *PROGRAMS) if not place.is_filled]
     if not absent and java():
         return None
     return f"no {' and no '.join(absent) or 'java'} to test with: run `make servers`"

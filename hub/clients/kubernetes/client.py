@@ -1,0 +1,193 @@
+"""What is asked of the API server: create, get, list and patch custom resources.
+
+API conventions: https://kubernetes.io/docs/reference/using-api/api-concepts/. Objects go in and out
+as JSON bytes; what is in them is read by the client of each system. Nothing is deleted.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from pydantic import Field, JsonValue, ValidationError
+
+from hub.clients.answer import Answer, clean
+from hub.clients.endpoint import Endpoint
+from hub.clients.http import Http, Request
+from hub.clients.kubernetes.objects import ObjectPart, Resource
+from hub.errors import PermanentError, TemporaryError
+from hub.secrets import SecretPlace
+from hub.settings import KubernetesSettings
+
+_QUOTA_WAIT_SECONDS = 60.0
+"""A quota frees itself when other runs end, which takes minutes rather than seconds."""
+
+PAGE_OBJECTS = 100
+"""Objects in one answer: at 20 KB each, which is large, half of what an answer may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The object was created; `body` is what the API server made of it."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyExists:
+    """An object of that name was there before; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a list, each object as JSON."""
+
+    items: tuple[bytes, ...]
+    version: str
+    """The resource version of the whole list: a watch from here misses nothing."""
+    after: str
+    """Asks for the next page; empty on the last one."""
+
+
+class _ListMeta(ObjectPart):
+    resource_version: str = ""
+    continue_: str = Field("", alias="continue")
+
+
+class _List(ObjectPart):
+    metadata: _ListMeta = _ListMeta()
+    items: tuple[JsonValue, ...] = ()
+
+
+class _Status(ObjectPart):
+    """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Kubernetes:
+    """The API server, with the rights of one service account."""
+
+    def __init__(
+        self, *, settings: KubernetesSettings, http: Http, token: SecretPlace | None
+    ) -> None:
+        self._api = Endpoint(
+            http,
+            url=settings.url,
+            system="the Kubernetes API",
+            credential=token,
+            ca_file=settings.ca_file,
+        )
+
+    async def create(
+        self, resource: Resource, *, namespace: str, manifest: bytes
+    ) -> Created | AlreadyExists:
+        """Create the object that `manifest` (JSON) describes.
+
+        Raises PermanentError where the API server refuses it for good (invalid, forbidden, denied
+        by an admission webhook), TemporaryError where it may take it later (overload, quota).
+        """
+        request = Request(method="POST", path=resource.path(namespace), body=manifest)
+        answer = await self._api.call(request, answered={200, 201, 202, 403, 409})
+        match (answer.status, _status(answer)):
+            case (409, _Status(reason="AlreadyExists")):
+                return AlreadyExists()
+            case (409, status):
+                raise TemporaryError(f"the Kubernetes API has a conflict: {clean(status.message)}")
+            case (403, status) if "exceeded quota" in status.message:
+                raise TemporaryError(clean(status.message), after=_QUOTA_WAIT_SECONDS)
+            case (403, _):
+                raise self._api.fault(answer)
+            case _:
+                return Created(body=answer.body)
+
+    async def get(self, resource: Resource, *, namespace: str, name: str) -> bytes | None:
+        """Return an object as JSON, or None where there is none of that name.
+
+        Raises PermanentError where the API server does not know the kind: then its operator is
+        missing, which must not be taken for a missing object.
+        """
+        request = Request(method="GET", path=resource.path(namespace, name))
+        answer = await self._api.call(request, answered={200, 404})
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        _check_known(resource, answer)
+        return None
+
+    async def list_all(
+        self, resource: Resource, *, namespace: str | None, labels: str = ""
+    ) -> tuple[bytes, ...]:
+        """Return all objects of a kind, each as JSON, page after page; see `page`."""
+        items: list[bytes] = []
+        after = ""
+        while True:
+            page = await self.page(resource, namespace=namespace, labels=labels, after=after)
+            items.extend(page.items)
+            if not page.after:
+                return tuple(items)
+            after = page.after
+
+    async def page(
+        self, resource: Resource, *, namespace: str | None, labels: str = "", after: str = ""
+    ) -> Page:
+        """Return a page of the objects of a kind; `labels` is a label selector.
+
+        Raises PermanentError where the API server does not know the kind, and TemporaryError where
+        `after` has become too old (410): then the list is begun anew.
+        """
+        query = (("limit", str(PAGE_OBJECTS)), ("labelSelector", labels), ("continue", after))
+        request = Request(
+            method="GET",
+            path=resource.path(namespace),
+            query=tuple((name, value) for name, value in query if value),
+        )
+        answer = await self._api.call(request, answered={200, 404, 410})
+        if answer.status == HTTPStatus.GONE:
+            raise TemporaryError("the list changed too much while it was read")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise _unknown(resource)
+        try:
+            found = _List.model_validate_json(answer.body)
+        except ValidationError as error:
+            raise TemporaryError(f"the list of {resource} cannot be read") from error
+        return Page(
+            items=tuple(orjson.dumps(item) for item in found.items),
+            version=found.metadata.resource_version,
+            after=found.metadata.continue_,
+        )
+
+    async def patch(
+        self, resource: Resource, *, namespace: str, name: str, change: bytes
+    ) -> bytes | None:
+        """Merge `change` (JSON merge patch, RFC 7396) into an object.
+
+        Returns the object as it is now, or None where there is none of that name.
+        """
+        request = Request(
+            method="PATCH",
+            path=resource.path(namespace, name),
+            body=change,
+            headers=(("Content-Type", "application/merge-patch+json"),),
+        )
+        answer = await self._api.call(request, answered={200, 404})
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        _check_known(resource, answer)
+        return None
+
+
+def _check_known(resource: Resource, answer: Answer) -> None:
+    """Raise PermanentError where a 404 is about the kind and not about the object."""
+    if _status(answer).reason != "NotFound":
+        raise _unknown(resource)
+
+
+def _unknown(resource: Resource) -> PermanentError:
+    return PermanentError(f"the Kubernetes API does not know {resource}: is it installed?")
+
+
+def _status(answer: Answer) -> _Status:
+    try:
+        return _Status.model_validate_json(answer.body)
+    except ValidationError:
+        return _Status()

@@ -1,0 +1,44 @@
+"""Objects of the Kubernetes API: where they are addressed, and how parts of them are read. Pure."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic.alias_generators import to_camel
+
+from hub.clients.http import path_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind, as the API's addresses name it."""
+
+    group: str
+    version: str
+    plural: str
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.version} {self.plural}"
+
+    def path(self, namespace: str | None, *name: str) -> str:
+        """Return the address in a namespace; None is all of them, or a kind that has none."""
+        place = () if namespace is None else ("namespaces", namespace)
+        return path_of("apis", self.group, self.version, *place, self.plural, *name)
+
+
+class ObjectPart(BaseModel):
+    """A part of an object: fields that nobody asks for are left alone, and null is absent."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: JsonValue) -> JsonValue:
+        if not isinstance(value, dict):
+            return value
+        return {name: part for name, part in value.items() if part is not None}
