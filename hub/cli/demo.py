@@ -118,6 +118,8 @@ class Show:
             return False
         self._say("Production is degraded.")
         self.world.argocd.degrade(application, "readiness probe failed")
+        if not await self._arrives(commit, "production", Stage.DEGRADED, stop):
+            return False
         if not await self._incident("triggered", stop):
             return False
         self._say("Production recovers.")
