@@ -73,6 +73,7 @@ class Sender:
 async def test_what_was_acknowledged_while_the_broker_died_is_there_and_in_order(
     cluster: KafkaCluster, home: KafkaHome
 ) -> None:
+    """T59, T60."""
     senders = [Sender(home, f"company/{number}") for number in range(8)]
     tasks = [asyncio.create_task(sender.send()) for sender in senders]
 
@@ -148,7 +149,7 @@ async def test_a_subscription_outlives_its_broker(cluster: KafkaCluster, home: K
 async def test_a_consumer_that_hears_nothing_for_long_is_rebuilt(
     cluster: KafkaCluster, home: KafkaHome
 ) -> None:
-    """Its minute has passed after two seconds."""
+    """T62: Its minute has passed after two seconds."""
     bus = home.new_bus(monotonic=lambda: 30 * time.monotonic())
     with capture_logs() as said:
         async with bus.subscribe("dispatch") as subscription, asyncio.timeout(PATIENCE):
@@ -229,6 +230,7 @@ async def create_topics(address: str, settings: KafkaSettings, *, dead_bytes: in
 async def test_a_topic_of_others_with_a_lower_limit_takes_what_it_can(
     kafka_server: KafkaCluster,
 ) -> None:
+    """T65."""
     settings = new_settings(create_topics=False)
     await create_topics(kafka_server.address, settings, dead_bytes=100_000)
     home = KafkaHome(kafka_server.address, settings)

@@ -126,6 +126,7 @@ async def test_a_commit_after_the_partitions_have_gone_is_left_to_the_others(
 
 
 async def test_more_members_than_partitions_wait_and_take_over(home: KafkaHome) -> None:
+    """T62."""
     async with workers(home, 4) as members:
         await append_until_all_are_seen(home, members, "before:")
         waiting = [member for member in members if not member.seen]
@@ -151,6 +152,7 @@ async def dead_letters(home: KafkaHome) -> list[tuple[bytes | None, dict[str, by
 
 
 async def test_a_record_that_is_no_event_is_kept_and_stops_nobody(home: KafkaHome) -> None:
+    """T64."""
     await home.bus.append([event("before")])
     await send_raw(home, b"\xff poison", headers=[("ce_id", b"1"), ("other", b"\xfe")])
     await home.bus.append([event("after")])
@@ -196,7 +198,7 @@ async def test_records_that_are_no_events_are_committed_though_no_event_follows(
 
 
 async def test_records_that_were_deleted_unread_cost_only_themselves(home: KafkaHome) -> None:
-    """A group whose place is gone goes on at the oldest event that is left, not at the newest."""
+    """T66: a group whose place is gone goes on at the oldest event left, not at the newest."""
     receipts = await home.bus.append([event(str(number)) for number in range(6)])
     async with home.bus.subscribe("dispatch") as subscription:
         await subscription.commit(await subscription.poll(2))

@@ -206,6 +206,7 @@ async def test_a_visitor_does_not_make_tables(postgres_server: PostgresServer) -
 async def test_an_older_program_works_with_newer_tables_unless_they_say_that_it_cannot(
     workers: Workers,
 ) -> None:
+    """T128."""
     worker = await workers.join("old")
     added = Migration(sql="CREATE TABLE added (id bigint)", compatible_since=1)
     await worker.store.run(lambda one: migration.migrate(one, "journal", (*MIGRATIONS, added)))

@@ -91,7 +91,7 @@ def is_whole_and_in_order(handled: list[tuple[str, str]], acknowledged: list[str
 async def test_workers_come_and_go_and_nothing_is_lost_or_out_of_order(
     kafka_server: KafkaCluster, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """I1, I2, I11. The group is shared out anew about every two seconds."""
+    """T61, I1, I2, I11. The group is shared out anew about every two seconds."""
     record = tmp_path / "record"
     async with fleet(
         tmp_path,
@@ -180,6 +180,7 @@ async def test_all_of_kafka_goes_away_and_a_spool_takes_what_comes(
 async def test_without_a_spool_senders_hear_that_kafka_is_away(
     servers: None, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
+    """T58."""
     record = tmp_path / "record"
     with kafka_cluster() as kafka:
         async with fleet(

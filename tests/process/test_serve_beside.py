@@ -80,6 +80,7 @@ async def test_the_story_of_an_event_can_be_read(tmp_path: Path) -> None:
 async def test_a_dead_letter_is_listed_rehearsed_and_replayed_with_the_command_it_names(
     tmp_path: Path,
 ) -> None:
+    """T115."""
     async with at_work(tmp_path) as (world, hub, files):
         world.faults.fail("kubernetes", Status(status=403), method="POST")
         commit = await world.push()
@@ -156,6 +157,7 @@ async def post(hub: Served, curl: list[str], body: bytes) -> Answer:
 
 
 async def test_text_from_outside_steers_no_terminal_and_forges_no_line(alone: Alone) -> None:
+    """T114."""
     turned = {"full_name": "company/red\u202e", "url": "https://github.com/company/red"}
     async with alone(platform={"repositories": ["company/*"]}) as hub:
         await hub.start()

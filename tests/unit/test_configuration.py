@@ -82,6 +82,7 @@ def test_a_list_in_a_variable_is_yaml():
 
 
 def test_every_mistake_is_told_at_once_with_its_place(file):
+    """T116."""
     text = """\
 receiver:
   prot: 8080
@@ -145,6 +146,7 @@ log_level: debug
     ids=lambda value: str(value)[:20],
 )
 def test_a_secret_written_out_is_refused_and_not_repeated(file, text, line):
+    """T116."""
     told = problems(file, text)
     assert told[0].startswith(f"trunkline.yaml:{line}: ")
     assert "canary" not in "".join(told)

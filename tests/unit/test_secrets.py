@@ -83,6 +83,7 @@ def test_a_file_rewritten_in_place_with_its_old_times_is_read(file):
 
 @pytest.mark.parametrize("bad", ["", "   \n", "\0" * (MAX_SECRET_BYTES + 1)])
 def test_a_bad_swap_leaves_the_last_good_value_and_is_told_once(file, bad):
+    """T117."""
     place = place_of(file)
     swap(file, bad)
     with capture_logs() as logs:
