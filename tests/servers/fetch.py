@@ -109,8 +109,16 @@ def build(place: Place) -> None:
     fetch(
         place.name,
         *("go", "build", "-C", place.recipe, "-mod=readonly", "-trimpath", "-ldflags=-s -w"),
-        *("-o", place.folder / place.name, "."),
+        *("-o", place.folder / place.name, main_package(place.recipe)),
     )
+
+
+def main_package(module: Path) -> str:
+    """Return what is built of a module: its own program, or the one that its go.mod has as tool."""
+    if any(module.glob("*.go")):
+        return "."
+    (tool,) = re.findall(r"^tool (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    return str(tool)
 
 
 def say(text: str) -> None:
