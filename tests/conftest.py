@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from servers.kafka import KafkaCluster, kafka_cluster
+from servers.kubernetes import KubernetesServer, kubernetes
 from servers.place import missing
 from servers.postgres import PostgresServer, postgres
 
@@ -30,4 +31,14 @@ def kafka_server(servers: None) -> Iterator[KafkaCluster]:
 def postgres_server(servers: None) -> Iterator[PostgresServer]:
     """One server for all tests; each takes a `fresh_database`, and leaves it running."""
     with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kubernetes_server(servers: None) -> Iterator[KubernetesServer]:
+    """One API server for all tests; each takes a `fresh_namespace`, and leaves it running.
+
+    The custom resources of Tekton, Argo CD and Crossplane are installed in it.
+    """
+    with kubernetes() as server:
         yield server

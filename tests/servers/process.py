@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from .life import Command, Life, ServerFailedError
@@ -74,8 +75,12 @@ class ServerProcess:
 
     def wait_until_ready(self) -> None:
         """Wait until it has said so; raises `ServerFailedError`."""
+        self.wait_until(lambda: self._ready in self._said())
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something holds; where it does not, kill it; raises `ServerFailedError`."""
         deadline = time.monotonic() + _START_SECONDS
-        while self._ready not in self._said():
+        while not condition():
             if self._ended(within_seconds=_LOOK_SECONDS) or time.monotonic() > deadline:
                 self.kill()
                 raise ServerFailedError(f"{self._command[0]} does not come up:\n{self._tail()}")
