@@ -36,6 +36,10 @@ _CONNECTIONS_PER_HOST = 20
 """So that a system which hangs holds only its own connections; GitHub allows 100 at once."""
 
 
+class AnswerTooLargeError(PermanentError):
+    """The answer is larger than MAX_ANSWER_BYTES; whoever asked may ask for less."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request to an endpoint. `path` is made by `path_of`, or is a constant."""
@@ -102,7 +106,7 @@ class Http:
         """Send one request and read its whole answer, whatever its status.
 
         Raises TemporaryError where nothing was sent, OutcomeUnknownError where the answer was
-        lost, PermanentError where the address is refused or the answer is too large.
+        lost, PermanentError where the address is refused, AnswerTooLargeError.
         """
         try:
             async with self._open().request(
@@ -184,6 +188,6 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise PermanentError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            raise AnswerTooLargeError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status, headers=headers, body=bytes(body))

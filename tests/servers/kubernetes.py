@@ -39,7 +39,7 @@ _OPTIONS = {
     "service-cluster-ip-range": "10.0.0.0/24",
     "authorization-mode": "RBAC",
     "service-account-issuer": "https://kubernetes.default.svc",
-    "etcd-compaction-interval": "0",
+    "etcd-compaction-interval": "24h",
     "profiling": "false",
 }
 """Admission, priority and fairness, and the watch cache stay as they come: on. etcd is compacted
@@ -163,8 +163,9 @@ class KubernetesServer(Administrator):
     def compact(self) -> None:
         """Let etcd forget all versions but the last: what goes on from an older one gets 410.
 
-        The API server answers watches, and for some seconds lists too, from what it has in memory
-        itself; with the option `watch-cache` at `false` it has nothing there.
+        The API server keeps a part in memory itself: it goes on with lists for up to 15 seconds,
+        and with watches until it is started anew. With the option `watch-cache` at `false` it keeps
+        nothing.
         """
         self.etcd.compact()
 

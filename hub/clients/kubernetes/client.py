@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from hub.clients.answer import Answer, clean
 from hub.clients.endpoint import Endpoint
-from hub.clients.http import Http, Request
+from hub.clients.http import AnswerTooLargeError, Http, Request
 from hub.clients.kubernetes.objects import ObjectPart, Resource
 from hub.errors import PermanentError, TemporaryError
 from hub.secrets import SecretPlace
@@ -23,6 +23,9 @@ _QUOTA_WAIT_SECONDS = 60.0
 
 PAGE_OBJECTS = 100
 """Objects in one answer: at 20 KB each, which is large, half of what an answer may be."""
+
+_STRICT = (("fieldValidation", "Strict"),)
+"""A field that the kind does not have is refused: by default it would be dropped in silence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ class Kubernetes:
             credential=token,
             ca_file=settings.ca_file,
         )
+        self._fitting: dict[Resource, int] = {}
 
     async def create(
         self, resource: Resource, *, namespace: str, manifest: bytes
@@ -87,13 +91,15 @@ class Kubernetes:
         Raises PermanentError where the API server refuses it for good (invalid, forbidden, denied
         by an admission webhook), TemporaryError where it may take it later (overload, quota).
         """
-        request = Request(method="POST", path=resource.path(namespace), body=manifest)
+        request = Request(
+            method="POST", path=resource.path(namespace), query=_STRICT, body=manifest
+        )
         answer = await self._api.call(request, answered={200, 201, 202, 403, 409})
         match (answer.status, _status(answer)):
             case (409, _Status(reason="AlreadyExists")):
                 return AlreadyExists()
             case (409, status):
-                raise TemporaryError(f"the Kubernetes API has a conflict: {clean(status.message)}")
+                raise _conflict(status)
             case (403, status) if "exceeded quota" in status.message:
                 raise TemporaryError(clean(status.message), after=_QUOTA_WAIT_SECONDS)
             case (403, _):
@@ -132,10 +138,23 @@ class Kubernetes:
     ) -> Page:
         """Return a page of the objects of a kind; `labels` is a label selector.
 
-        Raises PermanentError where the API server does not know the kind, and TemporaryError where
-        `after` has become too old (410): then the list is begun anew.
+        Where so many objects are more than one answer may hold, the page is a smaller one, and so
+        are the next ones of this kind. Raises PermanentError where the API server does not know the
+        kind, and TemporaryError where `after` has become too old (410): then the list is begun anew.
         """
-        query = (("limit", str(PAGE_OBJECTS)), ("labelSelector", labels), ("continue", after))
+        while True:
+            limit = self._fitting.get(resource, PAGE_OBJECTS)
+            query = (("limit", str(limit)), ("labelSelector", labels), ("continue", after))
+            try:
+                return await self._page(resource, namespace, query)
+            except AnswerTooLargeError:
+                if limit == 1:
+                    raise
+                self._fitting[resource] = limit // 2
+
+    async def _page(
+        self, resource: Resource, namespace: str | None, query: tuple[tuple[str, str], ...]
+    ) -> Page:
         request = Request(
             method="GET",
             path=resource.path(namespace),
@@ -161,19 +180,28 @@ class Kubernetes:
     ) -> bytes | None:
         """Merge `change` (JSON merge patch, RFC 7396) into an object.
 
-        Returns the object as it is now, or None where there is none of that name.
+        Returns the object as it is now, or None where there is none of that name. Raises
+        TemporaryError where `change` names a resource version that is not the last any more.
         """
         request = Request(
             method="PATCH",
             path=resource.path(namespace, name),
+            query=_STRICT,
             body=change,
             headers=(("Content-Type", "application/merge-patch+json"),),
         )
-        answer = await self._api.call(request, answered={200, 404})
-        if answer.status == HTTPStatus.OK:
-            return answer.body
+        answer = await self._api.call(request, answered={200, 404, 409})
+        match answer.status:
+            case HTTPStatus.OK:
+                return answer.body
+            case HTTPStatus.CONFLICT:
+                raise _conflict(_status(answer))
         _check_known(resource, answer)
         return None
+
+
+def _conflict(status: _Status) -> TemporaryError:
+    return TemporaryError(f"the Kubernetes API has a conflict: {clean(status.message)}")
 
 
 def _check_known(resource: Resource, answer: Answer) -> None:

@@ -1,0 +1,118 @@
+"""What the suite of the Kubernetes clients shares: a cluster, and the hub's clients of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hub.actions.action import Call
+from hub.actions.tekton import PipelineRun, ReadPipelineRun, StartPipelineRun
+from hub.clients.argocd import ArgoCD
+from hub.clients.http import CALL_SECONDS, Http
+from hub.clients.kubernetes import Kubernetes, Resource
+from hub.clients.tekton import Tekton
+from hub.events.envelope import Envelope
+from hub.secrets import SecretPlace
+from hub.settings import KubernetesSettings, Secret
+
+RUNS = Resource(group="tekton.dev", version="v1", plural="pipelineruns")
+APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications")
+START = StartPipelineRun(
+    pipeline="microservice-ci",
+    service="order-service",
+    repository="company/order-service",
+    clone_url="https://github.com/company/order-service.git",
+    ref="refs/heads/main",
+    revision="0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
+    push_image=True,
+)
+CALL = Call(
+    event=Envelope(id="e", source="/s", type="com.github.push", partitionkey="k", data=b"{}"),
+    handler="start_pipeline_run",
+    step=0,
+    attempt=1,
+)
+
+Object = dict[str, Any]
+
+
+@dataclass
+class Time:
+    """A clock that a test moves."""
+
+    now: float = 0.0
+
+
+@dataclass
+class Clients:
+    """The hub's clients, with the token that is in a file."""
+
+    kubernetes: Kubernetes
+    tekton: Tekton
+    argocd: ArgoCD
+    token_file: Path
+    time: Time
+
+
+class Home(Protocol):
+    """A cluster in which the hub has few rights, in one namespace."""
+
+    clients: Clients
+    namespace: str
+    elsewhere: str
+    """A namespace that is there, where the hub may do nothing."""
+
+    async def put(self, content: Object) -> None:
+        """Create an object as somebody else; it may name no namespace."""
+        ...
+
+    async def runs(self) -> list[str]:
+        """Return the names of all PipelineRuns in the namespace."""
+        ...
+
+    async def finish(self, name: str, status: Object) -> None:
+        """Set the status of a PipelineRun as its controller does."""
+        ...
+
+    async def limit_runs(self, most: int) -> None:
+        """Let a quota allow so many PipelineRuns in the namespace."""
+        ...
+
+    async def next_token(self) -> str:
+        """Return another token of the hub's account."""
+        ...
+
+    async def forget(self) -> None:
+        """Forget old versions, so that lists begun before cannot go on."""
+        ...
+
+
+@asynccontextmanager
+async def clients_of(
+    settings: KubernetesSettings, token_file: Path, *, call_seconds: float = CALL_SECONDS
+) -> AsyncIterator[Clients]:
+    time = Time()
+    token = SecretPlace(Secret(file=token_file), name="kubernetes.token")
+    async with Http(monotonic=lambda: time.now, call_seconds=call_seconds) as http:
+        kubernetes = Kubernetes(settings=settings, http=http, token=token)
+        yield Clients(
+            kubernetes=kubernetes,
+            tekton=Tekton(settings=settings, kubernetes=kubernetes),
+            argocd=ArgoCD(kubernetes),
+            token_file=token_file,
+            time=time,
+        )
+
+
+def run_manifest(name: str, **labels: str) -> Object:
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"pipelineRef": {"name": "microservice-ci"}},
+    }
+
+
+def read_of(run: PipelineRun) -> ReadPipelineRun:
+    return ReadPipelineRun(namespace=run.namespace, run=run.name, uid=run.uid)

@@ -1,0 +1,90 @@
+"""The sandbox's cluster for the suite of the Kubernetes clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from kubernetes_home import Clients, Object, clients_of
+
+from hub.sandbox.faults import Faults
+from hub.sandbox.kubernetes import (
+    APPLICATIONS,
+    PIPELINE_RUNS,
+    Access,
+    Cluster,
+    KubernetesApi,
+    Rule,
+)
+from hub.sandbox.kubernetes.refusal import Refusal
+from hub.settings import KubernetesSettings, Secret
+
+TOKEN = "a-token-of-the-hubs-account"
+_NAMESPACE = "tekton-pipelines"
+_ELSEWHERE = "kube-system"
+_NEXT_TOKEN = "the-next-token"
+_VERBS = frozenset({"create", "get", "list", "patch"})
+
+
+class SandboxHome:
+    """A cluster in memory, which can be told to fail."""
+
+    namespace = _NAMESPACE
+    elsewhere = _ELSEWHERE
+
+    def __init__(self, cluster: Cluster, faults: Faults, clients: Clients) -> None:
+        self.cluster = cluster
+        self.faults = faults
+        self.clients = clients
+
+    async def put(self, content: Object) -> None:
+        kind = APPLICATIONS if content["kind"] == "Application" else PIPELINE_RUNS
+        namespace = content["metadata"].get("namespace", self.namespace)
+        self.cluster.create(kind, namespace, content)
+
+    async def runs(self) -> list[str]:
+        return [run["metadata"]["name"] for run in self.cluster.pipeline_runs()]
+
+    async def finish(self, name: str, status: Object) -> None:
+        self.cluster.patch(PIPELINE_RUNS, self.namespace, name, {"status": status}, status=True)
+
+    async def limit_runs(self, most: int) -> None:
+        used = len(self.cluster.pipeline_runs())
+        counted = "count/pipelineruns.tekton.dev"
+        refusal = Refusal(
+            403,
+            "Forbidden",
+            'pipelineruns.tekton.dev "a-run" is forbidden: exceeded quota: ci,'
+            f" requested: {counted}=1, used: {counted}={used}, limited: {counted}={most}",
+        )
+        self.cluster.deny_creation(PIPELINE_RUNS, refusal if used >= most else None)
+
+    async def next_token(self) -> str:
+        return _NEXT_TOKEN
+
+    async def forget(self) -> None:
+        self.cluster.changes.compact()
+
+
+def _account(token: str) -> Access:
+    """The rights that the hub is installed with."""
+    rules = (
+        Rule(kind=PIPELINE_RUNS, verbs=_VERBS, namespace=_NAMESPACE),
+        Rule(kind=APPLICATIONS, verbs=frozenset({"get"}), namespace=_NAMESPACE),
+    )
+    return Access(user="system:serviceaccount:trunkline:hub", token=token, rules=rules)
+
+
+@asynccontextmanager
+async def sandbox_home(folder: Path) -> AsyncIterator[SandboxHome]:
+    cluster = Cluster(namespaces=[_NAMESPACE, _ELSEWHERE])
+    faults = Faults()
+    accounts = (_account(TOKEN), _account(_NEXT_TOKEN))
+    api = KubernetesApi(cluster=cluster, faults=faults, accounts=accounts)
+    token_file = folder / "token"
+    token_file.write_text(TOKEN)
+    settings = KubernetesSettings(
+        url=await api.start(), token=Secret(file=token_file), namespace=_NAMESPACE
+    )
+    async with clients_of(settings, token_file) as clients:
+        yield SandboxHome(cluster, faults, clients)
+    await api.stop()

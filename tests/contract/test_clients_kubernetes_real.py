@@ -1,0 +1,20 @@
+"""The Kubernetes clients against the real API server, with real custom resources."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from kubernetes_real_home import RealHome, real_home
+from kubernetes_suite import KubernetesSuite, small_pages
+from servers.kubernetes import KubernetesServer
+
+__all__ = ["small_pages"]
+
+
+@pytest.fixture
+async def home(kubernetes_server: KubernetesServer) -> AsyncIterator[RealHome]:
+    async with real_home(kubernetes_server) as opened:
+        yield opened
+
+
+class TestRealServer(KubernetesSuite):
+    pass
