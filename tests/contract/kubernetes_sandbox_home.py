@@ -15,6 +15,7 @@ from hub.sandbox.kubernetes import (
     KubernetesApi,
     Rule,
 )
+from hub.sandbox.kubernetes.kinds import unknown_kind
 from hub.sandbox.kubernetes.refusal import Refusal
 from hub.settings import KubernetesSettings, Secret
 
@@ -22,6 +23,7 @@ TOKEN = "a-token-of-the-hubs-account"
 _NAMESPACE = "tekton-pipelines"
 _ELSEWHERE = "kube-system"
 _NEXT_TOKEN = "the-next-token"
+_NOT_INSTALLED = (("tekton.dev", "v1", "pipelinejogs"), ("nobody.example.com", "v1", "things"))
 _VERBS = frozenset({"create", "get", "list", "patch"})
 
 
@@ -70,6 +72,7 @@ def _account(token: str) -> Access:
     rules = (
         Rule(kind=PIPELINE_RUNS, verbs=_VERBS, namespace=_NAMESPACE),
         Rule(kind=APPLICATIONS, verbs=frozenset({"get"}), namespace=_NAMESPACE),
+        *(Rule(kind=unknown_kind(*kind), verbs=_VERBS) for kind in _NOT_INSTALLED),
     )
     return Access(user="system:serviceaccount:trunkline:hub", token=token, rules=rules)
 

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from kubernetes_clients_suite import ArgoSuite, TektonSuite
 from kubernetes_real_home import RealHome, real_home
-from kubernetes_suite import KubernetesSuite, small_pages
+from kubernetes_suite import KubernetesSuite
 from servers.kubernetes import KubernetesServer
-
-__all__ = ["small_pages"]
 
 
 @pytest.fixture
@@ -16,5 +15,5 @@ async def home(kubernetes_server: KubernetesServer) -> AsyncIterator[RealHome]:
         yield opened
 
 
-class TestRealServer(KubernetesSuite):
+class TestRealServer(KubernetesSuite, TektonSuite, ArgoSuite):
     pass

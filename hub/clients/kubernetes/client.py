@@ -140,7 +140,7 @@ class Kubernetes:
 
         Where so many objects are more than one answer may hold, the page is a smaller one, and so
         are the next ones of this kind. Raises PermanentError where the API server does not know the
-        kind, and TemporaryError where `after` has become too old (410): then the list is begun anew.
+        kind, TemporaryError where `after` has become too old (410): the list has to be begun anew.
         """
         while True:
             limit = self._fitting.get(resource, PAGE_OBJECTS)
@@ -191,11 +191,10 @@ class Kubernetes:
             headers=(("Content-Type", "application/merge-patch+json"),),
         )
         answer = await self._api.call(request, answered={200, 404, 409})
-        match answer.status:
-            case HTTPStatus.OK:
-                return answer.body
-            case HTTPStatus.CONFLICT:
-                raise _conflict(_status(answer))
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        if answer.status == HTTPStatus.CONFLICT:
+            raise _conflict(_status(answer))
         _check_known(resource, answer)
         return None
 

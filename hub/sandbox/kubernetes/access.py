@@ -37,6 +37,7 @@ class Asked:
     verb: str
     kind: Kind
     namespace: str | None
+    name: str = ""
     subresource: str = ""
 
 
@@ -56,18 +57,27 @@ def authorize(account: Access, asked: Asked) -> None:
     if account.rules is None:
         return
     for rule in account.rules:
-        fits = rule.kind == asked.kind and rule.namespace in {None, asked.namespace}
+        fits = _same(rule.kind, asked.kind) and rule.namespace in {None, asked.namespace}
         if fits and asked.verb in rule.verbs and not asked.subresource:
             return
     raise _forbidden(account, asked)
+
+
+def _same(kind: Kind, other: Kind) -> bool:
+    """Whether rights to one are rights to the other: versions of a kind share them."""
+    return (kind.group, kind.plural) == (other.group, other.plural)
 
 
 def _forbidden(account: Access, asked: Asked) -> Refusal:
     kind = asked.kind
     resource = kind.plural + (f"/{asked.subresource}" if asked.subresource else "")
     where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+    one = f' "{asked.name}"' if asked.name else ""
     message = (
-        f'{kind.resource} is forbidden: User "{account.user}" cannot {asked.verb} resource'
+        f'{kind.resource}{one} is forbidden: User "{account.user}" cannot {asked.verb} resource'
         f' "{resource}" in API group "{kind.group}" {where}'
     )
-    return Refusal(403, "Forbidden", message, details={"group": kind.group, "kind": kind.plural})
+    details = {"group": kind.group, "kind": kind.plural}
+    return Refusal(
+        403, "Forbidden", message, details=details | ({"name": asked.name} if asked.name else {})
+    )

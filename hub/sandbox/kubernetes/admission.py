@@ -6,8 +6,10 @@ a PipelineRun. Fields that a strict structural schema would warn of are taken in
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from hub.sandbox.kubernetes.fields import type_causes
 from hub.sandbox.kubernetes.kinds import PIPELINE_RUNS, Kind, Object
 from hub.sandbox.kubernetes.refusal import Cause, Refusal, bad_request, denied, invalid
 
@@ -30,9 +32,9 @@ def check_type(kind: Kind, namespace: str, body: Object) -> None:
             f" API version ({kind.api_version})"
         )
     if body.get("kind") != kind.kind:
-        raise bad_request(
-            f"the kind in the data ({body.get('kind')}) does not match the expected ({kind.kind})"
-        )
+        message = f'Invalid value: "{body.get("kind")}": must be {kind.kind}'
+        other = replace(kind, kind=str(body.get("kind")))
+        raise invalid(other, _name_of(body), [Cause(field="kind", message=message)])
     if not isinstance(body.get("metadata"), dict):
         raise bad_request("the object provided has no metadata")
     if body["metadata"].get("namespace", namespace) != namespace:
@@ -48,11 +50,17 @@ def check_object(kind: Kind, body: Object) -> None:
         *_name_causes(metadata.get("name")),
         *_label_causes(metadata.get("labels")),
         *_annotation_causes(metadata.get("annotations")),
+        *type_causes(kind, body),
     ]
     if causes:
         raise invalid(kind, str(metadata.get("name", "")), causes)
     if kind == PIPELINE_RUNS:
         _check_pipeline_run(body)
+
+
+def _name_of(body: Object) -> str:
+    metadata = body.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _name_causes(name: object) -> Iterator[Cause]:

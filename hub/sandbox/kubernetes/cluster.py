@@ -71,7 +71,8 @@ class Cluster:
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = f"{metadata['generateName']}{token_hex(3)[:5]}"
         if metadata.get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
+            message = "resourceVersion should not be set on objects to be created"
+            raise Refusal(500, "InternalError", message)
         check_object(kind, made)
         if kind in self._denials:
             raise self._denials[kind]

@@ -48,6 +48,11 @@ APPLICATIONS = Kind(
 KINDS = (PIPELINE_RUNS, APPLICATIONS)
 
 
+def unknown_kind(group: str, version: str, plural: str) -> Kind:
+    """Return a kind that is not installed: rights to it are asked for before it is missed."""
+    return Kind(group=group, version=version, plural=plural, kind="", status_subresource=False)
+
+
 def copy_of(one: Object) -> Object:
     """Return a copy that shares nothing; through JSON, which is far faster than `deepcopy`."""
     copy: Object = orjson.loads(orjson.dumps(one))

@@ -14,7 +14,8 @@ from aiohttp.typedefs import Handler
 from hub.sandbox.faults import Faults, Status
 from hub.sandbox.kubernetes.access import Access, Asked, authenticate, authorize
 from hub.sandbox.kubernetes.cluster import Cluster
-from hub.sandbox.kubernetes.kinds import KINDS, Object
+from hub.sandbox.kubernetes.fields import check_known, check_patch_known
+from hub.sandbox.kubernetes.kinds import KINDS, Object, unknown_kind
 from hub.sandbox.kubernetes.refusal import Refusal, bad_request, expired
 from hub.sandbox.kubernetes.selectors import select
 from hub.sandbox.kubernetes.watching import Filter, stream
@@ -99,6 +100,8 @@ class KubernetesApi:
             if self._accounts is not None:
                 header = request.headers.get("Authorization", "")
                 authorize(authenticate(self._accounts, header), asked)
+            if asked.kind not in KINDS:
+                raise web.HTTPNotFound
             if "dryRun" in request.query:
                 raise bad_request("the sandbox has no dry run")
             return await (self._watch if watched else act)(request, asked)
@@ -107,6 +110,8 @@ class KubernetesApi:
 
     async def _create(self, request: web.Request, asked: Asked) -> web.Response:
         body = await _body(request, "application/json")
+        if _is_strict(request):
+            check_known(asked.kind, body)
         return _reply(self._cluster.create(asked.kind, *_place(asked), body), status=201)
 
     async def _get(self, request: web.Request, asked: Asked) -> web.Response:
@@ -120,6 +125,8 @@ class KubernetesApi:
 
     async def _patch(self, request: web.Request, asked: Asked) -> web.Response:
         body = await _body(request, _MERGE_PATCH)
+        if _is_strict(request):
+            check_patch_known(asked.kind, body)
         name, status = request.match_info["name"], bool(asked.subresource)
         return _reply(self._cluster.patch(asked.kind, *_place(asked), name, body, status=status))
 
@@ -200,15 +207,18 @@ async def _answer_refusals(request: web.Request, handler: Handler) -> web.Stream
 
 def _asked(request: web.Request, verb: str) -> Asked:
     match = request.match_info
-    kind = _KIND_AT.get((match["group"], match["version"], match["plural"]))
-    if kind is None:
-        raise web.HTTPNotFound
+    address = match["group"], match["version"], match["plural"]
     return Asked(
         verb=verb,
-        kind=kind,
+        kind=_KIND_AT.get(address) or unknown_kind(*address),
         namespace=match.get("namespace"),
+        name=match.get("name", ""),
         subresource=match.get("subresource", ""),
     )
+
+
+def _is_strict(request: web.Request) -> bool:
+    return request.query.get("fieldValidation") == "Strict"
 
 
 def _place(asked: Asked) -> tuple[str]:
