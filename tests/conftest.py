@@ -1,11 +1,14 @@
 """The real servers that tests are told on, each started when the first test asks for it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.kafka import KafkaCluster, kafka_cluster
 from servers.kubernetes import KubernetesServer, kubernetes
+from servers.kustomize import kustomize
 from servers.place import missing
 from servers.postgres import PostgresServer, postgres
 
@@ -42,3 +45,9 @@ def kubernetes_server(servers: None) -> Iterator[KubernetesServer]:
     """
     with kubernetes() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kustomize_build(servers: None) -> Callable[[Path], list[dict[str, Any]]]:
+    """What turns a folder with a kustomization into the objects that it stands for."""
+    return kustomize
