@@ -1,0 +1,165 @@
+"""The rights that the deployment grants are the rights that the hub uses: no fewer, and no more.
+
+The hub lives through its reactions with exactly the rules of `k8s/`: what they do not grant is
+refused by the sandbox's API server, and what nothing asks for is too much.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from story_platform import CHANNEL, PRODUCTION, SOURCE, Platform, with_settings
+
+from hub.sandbox.kubernetes import Access, Rule
+from hub.sandbox.kubernetes.kinds import KINDS
+from hub.sandbox.promotion import promote
+from hub.sandbox.tekton.states import Outcome
+
+DEPLOYMENT = Path(__file__).parents[2] / "k8s" / "overlays" / "production"
+
+Object = dict[str, Any]
+
+
+class Right(NamedTuple):
+    """One verb on one resource, in one namespace or in all."""
+
+    namespace: str
+    resource: str
+    verb: str
+
+
+EVERYWHERE = ""
+
+
+def rights(namespace: str, resource: str, *verbs: str) -> set[Right]:
+    return {Right(namespace, resource, verb) for verb in verbs}
+
+
+COMPOSITES = ("postgresqlinstances", "s3buckets", "sqsqueues")
+
+AWAITED: set[Right] = (
+    rights("ci", "pipelineruns.tekton.dev", "list", "watch", "patch")
+    | rights("ci-forks", "pipelineruns.tekton.dev", "get", "list", "watch", "create", "patch")
+    | rights("argocd", "applications.argoproj.io", "list", "watch")
+    | rights("trunkline", "leases.coordination.k8s.io", "create", "get", "update")
+    | {
+        right
+        for plural in COMPOSITES
+        for right in rights(EVERYWHERE, f"{plural}.platform.company.com", "get", "list", "watch")
+    }
+)
+"""Granted for what watches the cluster, cancels runs and builds forks, which `live` does not tell
+of yet. Whatever it begins to ask for has to leave this table, or the test fails."""
+
+
+async def live(platform: Platform) -> None:
+    """Let the hub do all that it does in a cluster: a new reaction is told of here."""
+    world = platform.world
+    await world.push()
+    await platform.settled()
+    world.tekton.outcome("order-service", Outcome.FAILED, message="3 tests failed")
+    await world.push(branch="develop", message="Break it")
+    await platform.settled()
+    await world.push(branch="topic", message="Try this")
+    await world.github.open_pull_request(SOURCE, "topic", "Try this")
+    await platform.settled()
+    await promote(world, "order-service")
+    await platform.settled()
+    await world.argocd.sync(PRODUCTION)
+    await platform.settled()
+    world.argocd.degrade(PRODUCTION, "readiness probe failed")
+    await platform.settled()
+
+
+@pytest.fixture
+def objects(kustomize_build: Callable[[Path], list[Object]]) -> list[Object]:
+    return kustomize_build(DEPLOYMENT)
+
+
+def granted(objects: list[Object]) -> Iterator[Right]:
+    """What the worker is bound to."""
+    roles = {_named(one, one["kind"]): one for one in objects if one["kind"].endswith("Role")}
+    for binding in (one for one in objects if one["kind"].endswith("RoleBinding")):
+        role = roles[_named(binding, binding["roleRef"]["kind"], binding["roleRef"]["name"])]
+        for rule in role["rules"]:
+            for group, plural in ((g, p) for g in rule["apiGroups"] for p in rule["resources"]):
+                namespace = binding["metadata"].get("namespace", EVERYWHERE)
+                yield from rights(namespace, f"{plural}.{group}", *rule["verbs"])
+
+
+def _named(one: Object, kind: str, name: str = "") -> tuple[str, str, str]:
+    metadata = one["metadata"]
+    return kind, metadata.get("namespace", EVERYWHERE), name or metadata["name"]
+
+
+def account(allowed: set[Right], token: str) -> Access:
+    rules = tuple(
+        Rule(
+            kind=kind,
+            verbs=frozenset({right.verb}),
+            namespace=right.namespace or None,
+        )
+        for right in sorted(allowed)
+        for kind in KINDS
+        if kind.resource == right.resource
+    )
+    return Access(user="system:serviceaccount:trunkline:trunkline-worker", token=token, rules=rules)
+
+
+def configured(objects: list[Object]) -> Object:
+    """What the deployment's settings say about where runs are created, and as whom."""
+    (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
+    settings: Object = yaml.safe_load(config["data"]["trunkline.yaml"])["kubernetes"]
+    return {name: settings[name] for name in ("namespace", "service_account")}
+
+
+@pytest.fixture
+def allowed(objects: list[Object]) -> set[Right]:
+    return set(granted(objects))
+
+
+@pytest.fixture
+async def deployed(
+    tmp_path: Path, objects: list[Object], allowed: set[Right]
+) -> AsyncIterator[Platform]:
+    """A platform whose API server knows the deployment's rules alone."""
+    changes = with_settings(kubernetes=configured(objects))
+    one = Platform(tmp_path, changes, retry_seconds=0.01)
+    one.world.cluster.namespaces.update(right.namespace for right in allowed if right.namespace)
+    token = one.world.credentials.kubernetes_token.text
+    one.world.kubernetes._accounts = (account(allowed, token),)
+    async with one.open():
+        yield one
+
+
+def used(platform: Platform) -> set[Right]:
+    return {
+        Right(asked.namespace or EVERYWHERE, asked.kind.resource, asked.verb)
+        for asked in platform.world.kubernetes.requests
+    }
+
+
+async def test_the_rights_that_are_granted_are_those_that_are_used(
+    deployed: Platform, allowed: set[Right]
+) -> None:
+    await live(deployed)
+
+    assert await deployed.dead_letters() == []
+    assert deployed.world.slack.messages(CHANNEL) != []
+    assert used(deployed) <= allowed
+    assert allowed - used(deployed) == AWAITED
+
+
+@pytest.mark.parametrize("verb", ["create", "get"])
+async def test_a_right_that_is_taken_away_is_missed(
+    deployed: Platform, allowed: set[Right], verb: str
+) -> None:
+    fewer = allowed - {right for right in allowed if right.verb == verb}
+    token = deployed.world.credentials.kubernetes_token.text
+    deployed.world.kubernetes._accounts = (account(fewer, token),)
+    await live(deployed)
+
+    assert {right.verb for right in used(deployed) - fewer} == {verb}
+    assert await deployed.dead_letters() != []
