@@ -1,10 +1,14 @@
 """The deployment and the hub's settings say the same: files, ports, topics, names."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from deployment_files import (
     OVERLAYS,
+    ROOT,
     Object,
     built,
     container,
@@ -15,11 +19,10 @@ from deployment_files import (
     the,
     workloads,
 )
+from servers.certificates import make_credentials
 
 from hub.bus.kafka.preparation import _new_topic
 from hub.bus.kafka.topics import Topics
-from hub.configuration import KafkaAddress, bus_address, journal_address
-from hub.configuration.addresses import PostgresAddress
 from hub.settings import Secret, Settings
 from hub.wiring.role import Role
 
@@ -71,6 +74,38 @@ def test_the_roles_are_those_of_the_hub() -> None:
         Role.RECEIVER,
         Role.WORKER,
     }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_hub_finds_nothing_wrong_with_the_settings_and_their_secrets(
+    overlay: str, tmp_path: Path
+) -> None:
+    """With the container's folders below a folder of the test, and a secret in each file."""
+    objects = built(overlay)
+    (config,) = of_kind(objects, "ConfigMap")
+    for file in {each for one in workloads(objects) for each in files_in(one, objects)}:
+        place = tmp_path / file[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("a-secret-of-the-test-0123456789\n")
+    authority = make_credentials(tmp_path).ca_file.read_text()
+    for place in tmp_path.rglob("ca.crt"):
+        place.write_text(authority)
+    text = config["data"]["trunkline.yaml"]
+    for folder in ("/run/trunkline", "/var/lib/trunkline"):
+        text = text.replace(folder, f"{tmp_path}{folder}")
+    settings_file = tmp_path / "trunkline.yaml"
+    settings_file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "hub", "check-config", "--config", settings_file],
+        env={"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The settings are good." in done.stdout
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -170,9 +205,6 @@ def test_no_more_workers_are_started_than_partitions_can_be_shared_by(tmp_path: 
 def test_the_network_lets_through_what_the_settings_name(tmp_path: Path) -> None:
     objects = built("production")
     of = settings(objects, tmp_path)
-    bus, journal = bus_address(of.bus), journal_address(of.journal)
-    assert isinstance(bus, KafkaAddress)
-    assert isinstance(journal, PostgresAddress)
     named = {
         (rule["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port)
         for name in ("kafka", "postgres")
@@ -182,6 +214,13 @@ def test_the_network_lets_through_what_the_settings_name(tmp_path: Path) -> None
     assert named == {("kafka", 9093), ("databases", 5432)}
     assert "platform-kafka-bootstrap.kafka.svc:9093" in of.bus
     assert "postgres.databases.svc:5432" in of.journal
+
+
+def test_no_service_is_taken_for_a_setting() -> None:
+    """Of a Service called `trunkline` Kubernetes makes variables called `TRUNKLINE_...`."""
+    for overlay in OVERLAYS:
+        for one in workloads(built(overlay)):
+            assert pod_spec(one)["enableServiceLinks"] is False
 
 
 def test_a_change_of_the_settings_starts_new_pods() -> None:
