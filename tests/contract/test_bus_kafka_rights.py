@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bus_home import everything, kinds, names
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from bus_home import event, everything, kinds, names
 from kafka_home import PATIENCE, KafkaHome, keyed, new_settings, raw_records, send_raw
 from servers.certificates import Credentials
 from servers.kafka import KafkaCluster, kafka_cluster
 from servers.place import KAFKA, java
 
+from hub.bus.kafka.topics import dead_topic
 from hub.errors import SettingsError, StorageError
 from hub.settings import KafkaSettings
 
 DEPLOYMENT = Path(__file__).parents[2] / "k8s" / "overlays" / "production"
 GRANT_RIGHTS = Path(__file__).parents[1] / "servers/GrantRights.java"
 TOPIC = "trunkline.events"
+ROOM = 40_000_000
 
 _SETTINGS = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -51,10 +54,14 @@ def settings_of(credentials: Credentials, topic: str, **others: object) -> Kafka
     )
 
 
-async def create_topics(cluster: KafkaCluster, topic: str) -> None:
-    home = KafkaHome(cluster.address, new_settings(topic=topic))
-    await home.open()
-    await home.close()
+async def create_topics(cluster: KafkaCluster, *topics: str) -> None:
+    """Create topics of a size that only who may look at their settings knows."""
+    names = [name for topic in topics for name in (topic, dead_topic(topic))]
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.address)
+    await admin.start()
+    configs = {"max.message.bytes": str(ROOM)}
+    await admin.create_topics([NewTopic(name, 2, 1, topic_configs=configs) for name in names])
+    await admin.close()
 
 
 def grant(cluster: KafkaCluster, user: dict[str, Any]) -> None:
@@ -92,19 +99,20 @@ async def test_the_declared_user_may_do_what_the_hub_does_and_no_more(
 ) -> None:
     (user,) = [one for one in kustomize_build(DEPLOYMENT) if one["kind"] == "KafkaUser"]
     assert user["metadata"]["name"] == credentials.username
-    await create_topics(cluster, TOPIC)
-    await create_topics(cluster, "somebody.elses")
+    await create_topics(cluster, TOPIC, "somebody.elses")
     home = KafkaHome(cluster.scram_address, settings_of(credentials, TOPIC))
     with pytest.raises(SettingsError, match="is missing"):
         await home.new_bus().start()
 
     await asyncio.to_thread(grant, cluster, user)
     await home.open()
+    known = await home._bus._prepared.limits()
+    assert set(known.largest.values()) == {ROOM}
     assert kinds(await home.bus.append([keyed("event", "a")])) == ["Stored"]
     assert names(await everything(home)) == ["event"]
     administrator = KafkaHome(cluster.address, new_settings(topic=TOPIC))
     await send_raw(administrator, b"no event", headers=[])
-    await home.bus.append([keyed("after", "a")])
+    await home.bus.append([event("after")])
     async with home.bus.subscribe("dispatch") as subscription:
         seen: list[str] = []
         async with asyncio.timeout(PATIENCE):
