@@ -1,4 +1,4 @@
-"""Every folder that says it can be built, can be; and what it makes are objects, each of them once."""
+"""Every folder that says it can be built, can be, and makes each object once."""
 
 from collections import Counter
 from collections.abc import Callable
