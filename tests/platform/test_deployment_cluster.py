@@ -184,3 +184,55 @@ def test_the_deployment_has_one_account_with_rights(guarded: KubernetesServer) -
     assert ours == {"trunkline-receiver", "trunkline-worker"}
     binding = the(built("production"), "ClusterRoleBinding", "trunkline-worker")
     assert guarded.get(binding) is not None
+
+
+def may(cluster: KubernetesServer, account: str, asked: str) -> bool:
+    """What the API server's own authorizer says to `VERB RESOURCE.GROUP[/NAME] in NAMESPACE`."""
+    what, _, namespace = asked.partition(" in ")
+    verb, _, resource = what.partition(" ")
+    kind, _, name = resource.partition("/")
+    plural, _, group = kind.partition(".")
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:trunkline:{account}",
+            "resourceAttributes": {
+                "verb": verb,
+                "group": group,
+                "resource": plural,
+                "name": name,
+                "namespace": namespace,
+            },
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    return bool(cluster.ask("POST", path, review)["status"]["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("create pipelineruns.tekton.dev in ci", True),
+        ("patch pipelineruns.tekton.dev in ci-forks", True),
+        ("delete pipelineruns.tekton.dev in ci", False),
+        ("create pipelineruns.tekton.dev in argocd", False),
+        ("create taskruns.tekton.dev in ci", False),
+        ("watch applications.argoproj.io in argocd", True),
+        ("patch applications.argoproj.io in argocd", False),
+        ("watch postgresqlinstances.platform.company.com in orders", True),
+        ("create postgresqlinstances.platform.company.com in orders", False),
+        ("update leases.coordination.k8s.io/trunkline-watcher in trunkline", True),
+        ("update leases.coordination.k8s.io/another in trunkline", False),
+        ("update leases.coordination.k8s.io/trunkline-watcher in kube-system", False),
+        ("get secrets in trunkline", False),
+        ("list secrets in ci", False),
+        ("create pods in trunkline", False),
+        ("get configmaps in trunkline", False),
+    ],
+)
+def test_the_worker_may_do_its_work_and_nothing_else(
+    guarded: KubernetesServer, asked: str, *, allowed: bool
+) -> None:
+    assert may(guarded, "trunkline-worker", asked) is allowed
+    assert not may(guarded, "trunkline-receiver", asked)
