@@ -92,12 +92,13 @@ def _account(server: KubernetesServer, namespace: str) -> Path:
 
 @asynccontextmanager
 async def real_home(
-    server: KubernetesServer, *, call_seconds: float = CALL_SECONDS
+    server: KubernetesServer, *, url: str = "", call_seconds: float = CALL_SECONDS
 ) -> AsyncIterator[RealHome]:
+    """Open a home in the server; `url` is where the clients find it, unless that is its own."""
     namespace = await asyncio.to_thread(server.fresh_namespace)
     token_file = await asyncio.to_thread(_account, server, namespace)
     settings = KubernetesSettings(
-        url=server.url,
+        url=url or server.url,
         ca_file=server.ca_file,
         token=Secret(file=token_file),
         namespace=namespace,
