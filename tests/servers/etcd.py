@@ -71,10 +71,14 @@ class Etcd:
         self._peer.release()
 
     def compact(self) -> None:
-        """Forget all revisions but the last, and say so as one API server says it to another."""
-        revision = self._ask("range", _EVERYTHING)["header"]["revision"]
-        self._ask("put", {"key": _encoded(_COMPACTED), "value": _encoded(revision)})
-        self._ask("compaction", {"revision": revision, "physical": True})
+        """Forget all revisions so far, and say so as one API server says it to another.
+
+        Saying it makes a revision more, which is the only one that is left.
+        """
+        last = self._ask("range", _EVERYTHING)["header"]["revision"]
+        said = self._ask("put", {"key": _encoded(_COMPACTED), "value": _encoded(last)})
+        left = said["header"]["revision"]
+        self._ask("compaction", {"revision": left, "physical": True})
 
     def _ask(self, what: str, content: dict[str, Any]) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self._client.address, timeout=_ANSWER_SECONDS)

@@ -161,7 +161,7 @@ class KubernetesServer(Administrator):
         return file
 
     def compact(self) -> None:
-        """Let etcd forget all versions but the last: what goes on from an older one gets 410.
+        """Let etcd forget all versions: what goes on from one before the last change gets 410.
 
         The API server keeps a part in memory itself: it goes on with lists for up to 15 seconds,
         and with watches until it is started anew. With the option `watch-cache` at `false` it keeps
