@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from servers.kustomize import kustomize
 from servers.place import program
 
 from hub.actions.action import Call
@@ -42,7 +43,7 @@ def ask(command: str, question: Mapping[str, Any]) -> Any:
 
 @cache
 def _built(folder: str) -> str:
-    return json.dumps(ask("kustomize", {"folder": str(ROOT / folder)})["objects"])
+    return json.dumps(kustomize(ROOT / folder))
 
 
 def built(folder: str = ".") -> list[Object]:

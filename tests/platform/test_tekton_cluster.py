@@ -1,32 +1,64 @@
 """A real API server with Tekton's own custom resources takes the files, and counts what it must."""
 
 import copy
+import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer
 from tekton_files import ROOT, TRUSTED, UNTRUSTED, Object, built, documents, run_of_the_hub, the
 
-FOREIGN = {"ExternalSecret"}
-"""Kinds whose definitions are not Tekton's; they are judged elsewhere."""
+DATA = Path(__file__).parents[1] / "data"
+EXTERNAL_SECRET = DATA / "crds" / "catalog" / "external-secrets.io__externalsecret_v1.json"
+
+
+def structural(schema: Any) -> Any:
+    """Return a schema as a definition may have it: it refuses other fields without being told."""
+    if isinstance(schema, list):
+        return [structural(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: structural(one) for name, one in schema.items()}
+    if "properties" in schema and kept.get("additionalProperties") is False:
+        del kept["additionalProperties"]
+    return kept
+
+
+def definition_of_external_secrets() -> Object:
+    """Return the custom resource definition that has the published schema in it."""
+    schema = structural(json.loads(EXTERNAL_SECRET.read_text()))
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "ExternalSecret", "plural": "externalsecrets", "singular": "externalsecret"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "externalsecrets.external-secrets.io"},
+        "spec": {
+            "group": "external-secrets.io",
+            "names": names,
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }
 
 
 @pytest.fixture(scope="module")
-def cluster(kubernetes_server: KubernetesServer) -> KubernetesServer:
-    """The server with the namespaces in it."""
+def cluster(kubernetes_server: KubernetesServer, tmp_path_factory: Any) -> KubernetesServer:
+    """The server with the namespaces in it, and with the External Secrets' custom resource."""
+    file = tmp_path_factory.mktemp("crds") / "externalsecret.yaml"
+    file.write_text(json.dumps(definition_of_external_secrets()))
+    kubernetes_server.install(file)
     namespaces = [one for one in [*built(), *built("triggers")] if one["kind"] == "Namespace"]
     kubernetes_server.apply(*namespaces)
     return kubernetes_server
 
 
-def shipped(folder: str = ".") -> list[Object]:
-    return [one for one in built(folder) if one["kind"] not in FOREIGN]
-
-
 @pytest.mark.parametrize("folder", [".", "triggers"])
 def test_the_api_server_takes_every_object(cluster: KubernetesServer, folder: str) -> None:
-    for one in shipped(folder):
+    for one in built(folder):
         cluster.apply(one)
         assert cluster.get(one) is not None
 
@@ -48,6 +80,13 @@ def test_a_field_that_there_is_not_is_refused(cluster: KubernetesServer) -> None
     pipeline["spec"]["tasks"][0]["after"] = ["push"]
     with pytest.raises(ObjectRefused, match="after"):
         cluster.apply(pipeline, dry_run=True)
+
+
+def test_a_field_of_a_secret_that_there_is_not_is_refused(cluster: KubernetesServer) -> None:
+    secret = copy.deepcopy(the(built(), "ExternalSecret", "sonar"))
+    secret["spec"]["target"]["creation"] = "Owner"
+    with pytest.raises(ObjectRefused, match="creation"):
+        cluster.apply(secret, dry_run=True)
 
 
 @pytest.mark.parametrize(

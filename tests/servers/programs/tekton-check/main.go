@@ -3,7 +3,6 @@
 // It reads one JSON object on stdin and writes one on stdout:
 //
 //	tekton-check validate   {"objects": [...]}                    -> {"findings": [...]}
-//	tekton-check kustomize  {"folder": "..."}                     -> {"objects": [...]}
 //	tekton-check trigger    {"objects": [...], "secret": "...",
 //	                         "events": [{"header", "body"}]}      -> {"answers": [...]}
 //
@@ -18,7 +17,6 @@ import (
 )
 
 type question struct {
-	Folder  string            `json:"folder"`
 	Objects []json.RawMessage `json:"objects"`
 	Secret  string            `json:"secret"`
 	Events  []event           `json:"events"`
@@ -27,7 +25,7 @@ type question struct {
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 2 {
-		log.Fatal("usage: tekton-check validate|kustomize|trigger")
+		log.Fatal("usage: tekton-check validate|trigger")
 	}
 	var asked question
 	if err := json.NewDecoder(os.Stdin).Decode(&asked); err != nil {
@@ -42,12 +40,6 @@ func answer(ctx context.Context, command string, asked question) any {
 	switch command {
 	case "validate":
 		return map[string]any{"findings": validate(ctx, asked.Objects)}
-	case "kustomize":
-		objects, err := kustomize(asked.Folder)
-		if err != nil {
-			log.Fatal(err)
-		}
-		return map[string]any{"objects": objects}
 	case "trigger":
 		return map[string]any{"answers": trigger(ctx, asked)}
 	default:
