@@ -5,7 +5,9 @@ reads a body; that is done in the client of each system.
 """
 
 import ssl
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -14,7 +16,7 @@ from yarl import URL
 
 from hub.clients.addresses import is_loopback, parse_literal, refusal
 from hub.clients.answer import Answer, Asked, fault, rate_limited
-from hub.clients.http import Http, Request
+from hub.clients.http import Http, Request, Streamed
 from hub.clients.pacing import Pauses
 from hub.errors import PermanentError, SettingsError, TemporaryError
 from hub.secrets import SecretPlace, SecretText
@@ -59,10 +61,26 @@ class Endpoint:
             answer = await self._send(request, fresh)
         if answer.status in answered:
             return answer
-        error = self.fault(answer)
-        if rate_limited(answer) and isinstance(error, TemporaryError):
-            self._pauses.begin(self._lane(request.lane), error.after or 0.0)
-        raise error
+        raise self._refused(answer, request.lane)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, *, silence_seconds: float, answered: Collection[int]
+    ) -> AsyncIterator[Streamed]:
+        """Hand out an answer while it is coming, where its status is one of `answered`.
+
+        Else raise what it means. Credentials and rate limits are as for `call`.
+        """
+        self.check(request.lane)
+        secret = self.secret()
+        async with AsyncExitStack() as stack:
+            begin = partial(self._begin, request, silence_seconds=silence_seconds)
+            streamed = await stack.enter_async_context(begin(secret))
+            if streamed.status == HTTPStatus.UNAUTHORIZED and (fresh := self._renewed(secret)):
+                streamed = await stack.enter_async_context(begin(fresh))
+            if streamed.status not in answered:
+                raise self._refused(await streamed.whole(), request.lane)
+            yield streamed
 
     def check(self, lane: str = "") -> None:
         """Raise TemporaryError while this system wants no requests of this lane."""
@@ -95,16 +113,39 @@ class Endpoint:
         fresh = self._credential.read_again()
         return fresh if fresh.expose() != refused.expose() else None
 
+    def _refused(self, answer: Answer, lane: str) -> TemporaryError | PermanentError:
+        error = self.fault(answer)
+        if rate_limited(answer) and isinstance(error, TemporaryError):
+            self._pauses.begin(self._lane(lane), error.after or 0.0)
+        return error
+
     async def _send(self, request: Request, secret: SecretText | None) -> Answer:
+        headers = self._headers(request, secret)
+        return await self._http.send(self._at(request), request, headers=headers, tls=self._tls)
+
+    def _begin(
+        self, request: Request, secret: SecretText | None, *, silence_seconds: float
+    ) -> AbstractAsyncContextManager[Streamed]:
+        return self._http.stream(
+            self._at(request),
+            request,
+            headers=self._headers(request, secret),
+            tls=self._tls,
+            silence_seconds=silence_seconds,
+        )
+
+    def _at(self, request: Request) -> URL:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        return URL(f"{self._url}{request.path}{query}", encoded=True)
+
+    def _headers(self, request: Request, secret: SecretText | None) -> dict[str, str]:
         headers = {"Accept": "application/json"}
         if request.body is not None:
             headers["Content-Type"] = "application/json; charset=utf-8"
         headers |= dict(request.headers)
         if secret is not None and self._bearer:
             headers["Authorization"] = f"Bearer {_header_value(secret, self._asked())}"
-        query = f"?{urlencode(request.query)}" if request.query else ""
-        url = URL(f"{self._url}{request.path}{query}", encoded=True)
-        return await self._http.send(url, request, headers=headers, tls=self._tls)
+        return headers
 
 
 def _check_address(url: str, system: str, *, has_credential: bool) -> None:

@@ -8,7 +8,8 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -108,7 +109,7 @@ class Http:
         Raises TemporaryError where nothing was sent, OutcomeUnknownError where the answer was
         lost, PermanentError where the address is refused, AnswerTooLargeError.
         """
-        try:
+        with _translated(url.host or ""):
             async with self._open().request(
                 request.method,
                 url,
@@ -118,17 +119,36 @@ class Http:
                 allow_redirects=False,
             ) as response:
                 return await _read(response)
-        except aiohttp.ClientConnectorError as error:
-            raise TemporaryError(f"{url.host} cannot be reached: {clean(str(error))}") from error
-        except aiohttp.ConnectionTimeoutError as error:
-            raise TemporaryError(f"{url.host} did not take a connection in time") from error
-        except TimeoutError as error:
-            raise OutcomeUnknownError(f"{url.host} did not answer in time") from error
-        except ValueError as error:
-            raise PermanentError(f"the request to {url.host} cannot be written") from error
-        except (aiohttp.ClientError, OSError) as error:
-            name = type(error).__name__
-            raise OutcomeUnknownError(f"the answer of {url.host} was lost: {name}") from error
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        url: URL,
+        request: Request,
+        *,
+        headers: dict[str, str],
+        tls: ssl.SSLContext | bool,
+        silence_seconds: float,
+    ) -> AsyncIterator["Streamed"]:
+        """Send one request, and hand out its answer while it is still coming.
+
+        It may last as long as it likes, but for `silence_seconds` without a byte. Raises as `send`.
+        """
+        with _translated(url.host or ""):
+            response = await self._open().request(
+                request.method,
+                url,
+                headers=headers,
+                ssl=tls,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=self._timeout.connect, sock_read=silence_seconds
+                ),
+            )
+        try:
+            yield Streamed(response, url.host or "")
+        finally:
+            response.close()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -147,6 +167,59 @@ class Http:
                 headers={"User-Agent": "trunkline", "Accept-Encoding": "identity"},
             )
         return self._session
+
+
+class Streamed:
+    """An answer that is still coming."""
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str) -> None:
+        self.status = response.status
+        self._response = response
+        self._host = host
+
+    async def whole(self) -> Answer:
+        """Return all of it, as for an error. Raises as `Http.send`."""
+        with _translated(self._host):
+            return await _read(self._response)
+
+    async def lines(self, *, most_bytes: int) -> AsyncIterator[bytes]:
+        """Yield it line by line; what comes after the last line break is cut off, and left out.
+
+        Raises TemporaryError for silence and for a lost connection, PermanentError for a line that
+        is longer than `most_bytes`.
+        """
+        rest = bytearray()
+        chunks = self._response.content.iter_any()
+        while True:
+            with _translated(self._host):
+                chunk = await anext(chunks, b"")
+            if not chunk:
+                return
+            *lines, last = chunk.split(b"\n")
+            for line in lines:
+                yield bytes(rest) + line
+                rest.clear()
+            rest += last
+            if len(rest) > most_bytes:
+                raise AnswerTooLargeError(f"a line is longer than {most_bytes} bytes")
+
+
+@contextmanager
+def _translated(host: str) -> Iterator[None]:
+    """Let the library's exceptions end here, as `Http.send` says."""
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        raise TemporaryError(f"{host} cannot be reached: {clean(str(error))}") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise TemporaryError(f"{host} did not take a connection in time") from error
+    except TimeoutError as error:
+        raise OutcomeUnknownError(f"{host} did not answer in time") from error
+    except ValueError as error:
+        raise PermanentError(f"the request to {host} cannot be written") from error
+    except (aiohttp.ClientError, OSError) as error:
+        name = type(error).__name__
+        raise OutcomeUnknownError(f"the answer of {host} was lost: {name}") from error
 
 
 class _CheckedResolver(AbstractResolver):

@@ -1,9 +1,10 @@
-"""What is asked of the API server: create, get, list and patch custom resources.
+"""What is asked of the API server: create, get, list, watch, patch and replace custom resources.
 
 API conventions: https://kubernetes.io/docs/reference/using-api/api-concepts/. Objects go in and out
 as JSON bytes; what is in them is read by the client of each system. Nothing is deleted.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,7 +14,10 @@ from pydantic import Field, JsonValue, ValidationError
 from hub.clients.answer import Answer, clean
 from hub.clients.endpoint import Endpoint
 from hub.clients.http import AnswerTooLargeError, Http, Request
+from hub.clients.kubernetes import discovery, watching
+from hub.clients.kubernetes.discovery import FoundKind
 from hub.clients.kubernetes.objects import ObjectPart, Resource
+from hub.clients.kubernetes.watching import Told
 from hub.errors import PermanentError, TemporaryError
 from hub.secrets import SecretPlace
 from hub.settings import KubernetesSettings
@@ -174,6 +178,27 @@ class Kubernetes:
             version=found.metadata.resource_version,
             after=found.metadata.continue_,
         )
+
+    async def replace(
+        self, resource: Resource, *, namespace: str, name: str, manifest: bytes
+    ) -> bytes | None:
+        """Write an object anew where it still has the resource version that `manifest` names.
+
+        Returns the object as it is now, or None where it has been changed since or is gone.
+        """
+        request = Request(method="PUT", path=resource.path(namespace, name), body=manifest)
+        answer = await self._api.call(request, answered={200, 404, 409})
+        return answer.body if answer.status == HTTPStatus.OK else None
+
+    def watch(
+        self, resource: Resource, *, namespace: str | None, since: str
+    ) -> AsyncIterator[Told]:
+        """Yield what happens to the objects of a kind after a resource version; see `watching`."""
+        return watching.follow(self._api, resource, namespace=namespace, since=since)
+
+    async def kinds(self, group: str) -> tuple[FoundKind, ...]:
+        """Return the kinds of an API group that can be watched; none where it is not installed."""
+        return await discovery.find_kinds(self._api, group)
 
     async def patch(
         self, resource: Resource, *, namespace: str, name: str, change: bytes
