@@ -1,8 +1,9 @@
 """What the objects of Kubernetes have in common, for the views that read them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 
 def _empty_for_null(value: Any) -> Any:
@@ -41,3 +42,18 @@ Conditions = Annotated[tuple[Condition, ...], BeforeValidator(none_for_null)]
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition:
     """Return the condition of this type; an empty one where there is none yet."""
     return next((one for one in conditions if one.type == kind), Condition())
+
+
+def only(found: JsonValue, paths: Iterable[str]) -> dict[str, JsonValue]:
+    """Return an object of just these fields, such as `metadata.name`, as far as they are there."""
+    if not isinstance(found, dict):
+        return {}
+    wanted: dict[str, list[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        wanted.setdefault(name, []).extend([rest] if rest else [])
+    return {
+        name: only(found[name], rest) if rest else found[name]
+        for name, rest in wanted.items()
+        if found.get(name) is not None
+    }

@@ -47,6 +47,26 @@ HEALTH_SUSPENDED: Final = "io.argoproj.argocd.application.health-suspended.v1"
 HEALTH_MISSING: Final = "io.argoproj.argocd.application.health-missing.v1"
 HEALTH_UNKNOWN: Final = "io.argoproj.argocd.application.health-unknown.v1"
 
+COMPOSITE: Final = "io.crossplane.composite."
+"""What the hub's watcher sees of Crossplane's composites, claims among them, by their conditions:
+https://docs.crossplane.io/latest/composition/composite-resources/."""
+
+COMPOSITE_READY: Final = "io.crossplane.composite.ready.v1"
+COMPOSITE_NOT_READY: Final = "io.crossplane.composite.not-ready.v1"
+COMPOSITE_SYNCED: Final = "io.crossplane.composite.synced.v1"
+COMPOSITE_SYNC_FAILED: Final = "io.crossplane.composite.sync-failed.v1"
+"""Crossplane cannot bring about what is wanted. It may be ready as it was before all the same."""
+COMPOSITE_STUCK: Final = "io.crossplane.composite.stuck.v1"
+"""Not ready, or not synced, for longer than `watcher.stuck_seconds`."""
+COMPOSITE_DELETED: Final = "io.crossplane.composite.deleted.v1"
+
+MANAGED: Final = "io.crossplane.managed."
+"""What the watcher sees of managed resources, where it is asked to."""
+
+MANAGED_DRIFTED: Final = "io.crossplane.managed.drifted.v1"
+"""What is there differs from what is wanted, and Crossplane cannot or may not mend it."""
+MANAGED_CORRECTED: Final = "io.crossplane.managed.corrected.v1"
+
 HUB: Final = "dev.trunkline."
 """What the hub says. Nobody else may."""
 

@@ -1,0 +1,64 @@
+"""What handlers read of Crossplane's objects as the watcher saw them.
+
+The data are the object's own metadata and conditions, and how the API addresses its kind.
+"""
+
+from typing import ClassVar
+
+from pydantic import AliasPath, Field
+
+from hub.events.kubernetes import Conditions, Text, condition
+from hub.events.types import (
+    COMPOSITE_DELETED,
+    COMPOSITE_NOT_READY,
+    COMPOSITE_READY,
+    COMPOSITE_STUCK,
+    COMPOSITE_SYNC_FAILED,
+    COMPOSITE_SYNCED,
+    MANAGED_CORRECTED,
+    MANAGED_DRIFTED,
+)
+from hub.events.view import View
+
+OWNER = "trunkline.dev/owner"
+"""Label: the team whose channel is told."""
+
+
+class CrossplaneObject(View):
+    """What names an object of Crossplane's, and its conditions."""
+
+    group: str = Field(validation_alias=AliasPath("resource", "group"))
+    version: str = Field(validation_alias=AliasPath("resource", "version"))
+    plural: str = Field(validation_alias=AliasPath("resource", "plural"))
+    kind: str = Field(validation_alias=AliasPath("resource", "kind"))
+    namespace: Text = Field("", validation_alias=AliasPath("metadata", "namespace"))
+    """Empty for an object of the whole cluster."""
+    name: str = Field(validation_alias=AliasPath("metadata", "name"))
+    uid: Text = Field("", validation_alias=AliasPath("metadata", "uid"))
+    owner: Text = Field("", validation_alias=AliasPath("metadata", "labels", OWNER))
+    conditions: Conditions = Field((), validation_alias=AliasPath("status", "conditions"))
+
+    @property
+    def message(self) -> str:
+        """What the condition that fails says, for people."""
+        failing = [one for one in self.conditions if one.status == "False" and one.message]
+        return failing[0].message if failing else condition(self.conditions, "Ready").reason
+
+
+class CompositeChanged(CrossplaneObject):
+    """A composite, or a claim, has come to another state. A hint: ask the cluster."""
+
+    types: ClassVar[tuple[str, ...]] = (
+        COMPOSITE_READY,
+        COMPOSITE_NOT_READY,
+        COMPOSITE_SYNCED,
+        COMPOSITE_SYNC_FAILED,
+        COMPOSITE_STUCK,
+        COMPOSITE_DELETED,
+    )
+
+
+class ManagedResourceChanged(CrossplaneObject):
+    """A managed resource has drifted from what is wanted, or is as it is wanted again."""
+
+    types: ClassVar[tuple[str, ...]] = (MANAGED_DRIFTED, MANAGED_CORRECTED)
