@@ -7,8 +7,8 @@ once, undone, compared with what stands, and tried again without them.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from hub.bus.bodies import PLAIN_BYTES, LargeBodies
-from hub.bus.inserting import AlreadyKnown, Entry, Inserter, refuse_known
+from hub.bus.bodies import PLAIN_BYTES, LargeBodies, Packer
+from hub.bus.inserting import AlreadyKnown, Entry, Insertion, refuse_known
 from hub.bus.interface import Conflict, Duplicate, Receipt, Stored
 from hub.bus.reading import Reading
 from hub.bus.rows import position_of
@@ -27,7 +27,7 @@ class Appending:
         self._reading = reading
         self._bodies = bodies
         self._clock = clock
-        self._inserter = Inserter()
+        self._packer = Packer()
 
     async def append(self, events: Sequence[Envelope]) -> Sequence[Receipt]:
         """See SqliteBus.append."""
@@ -82,4 +82,4 @@ class Appending:
 
     async def _insert(self, entries: Sequence[Entry]) -> Sequence[int]:
         size = sum(len(entry.envelope.data) for entry in entries if entry.packed is None)
-        return await self._store.write(partial(self._inserter.insert, entries), size=size)
+        return await self._store.write(Insertion(entries, packer=self._packer), size=size)

@@ -27,12 +27,12 @@ _LEVEL = 1
 """Packing makes the insert cheaper by more than this level costs; higher ones do not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Packed:
     """A body on its way: packed in `data`, or written ahead in pieces under the number `body`."""
 
-    body: int | None = None
     data: bytes | None = None
+    body: int | None = None
 
 
 class Packer:
@@ -44,6 +44,13 @@ class Packer:
     def pack(self, data: bytes) -> bytes:
         """Pack a body."""
         return self._compressor.compress(data)
+
+    def pack_all(self, bodies: Sequence[bytes]) -> Sequence[bytes]:
+        """Pack bodies in one call, which lets go of the interpreter once and not for each."""
+        if not any(bodies):
+            return [self.pack(data) for data in bodies]
+        packed = self._compressor.multi_compress_to_buffer(list(bodies))
+        return [packed[place].tobytes() for place in range(len(bodies))]
 
 
 def unpack(connection: apsw.Connection, packed: Packed) -> bytes:

@@ -14,6 +14,7 @@ Functions of a connection here are jobs for the writer's: see `hub.sqlite.store.
 """
 
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 
@@ -34,14 +35,6 @@ _BODY_BYTES = 5
 _BODY_BITS = 8 * _BODY_BYTES
 _LARGEST_KEY = (1 << (_HEAD_BITS + _BODY_BITS)) - 1
 
-IS_NEW = """
-(SELECT max(seq) FROM events) IS (SELECT seq FROM temp.remembered)
-AND NOT EXISTS (SELECT 1 FROM temp.recent_keys WHERE key = ?1)
-AND NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?1)
-"""
-"""Whether no event has the key ?1. Also false where the memory is behind the log, because another
-process has appended: then `catch_up` and ask `known`."""
-
 SEARCH = """
 SELECT seq FROM event_keys WHERE key BETWEEN ?1 AND ?2
 UNION
@@ -57,13 +50,17 @@ CREATE TEMP TABLE IF NOT EXISTS recent_keys (
 
 CREATE TEMP TABLE IF NOT EXISTS remembered (seq INTEGER);
 
-CREATE TEMP TRIGGER IF NOT EXISTS remember AFTER INSERT ON main.events BEGIN
-  INSERT INTO recent_keys VALUES (new.key, new.seq);
-  UPDATE remembered SET seq = new.seq;
-END;
-
 INSERT INTO remembered SELECT seq FROM event_keys_settled
 WHERE NOT EXISTS (SELECT 1 FROM remembered);
+"""
+
+_ARE_NEW = """
+SELECT (SELECT max(seq) FROM events) IS (SELECT seq FROM temp.remembered)
+AND NOT EXISTS (
+  SELECT 1 FROM json_each(?1) AS given
+  WHERE EXISTS (SELECT 1 FROM temp.recent_keys WHERE key = given.value)
+  OR EXISTS (SELECT 1 FROM event_keys WHERE key = given.value)
+)
 """
 
 _CATCH_UP = """
@@ -106,8 +103,17 @@ def remember(connection: apsw.Connection) -> int:
 
 
 def catch_up(connection: apsw.Connection) -> None:
-    """Bring the memory to the log's end."""
+    """Bring the memory to the log's end: whoever has inserted events does that."""
     connection.execute(_CATCH_UP)
+
+
+def are_new(connection: apsw.Connection, keys: Sequence[int]) -> bool:
+    """Whether no event has one of these keys.
+
+    Also False where the memory is behind the log, because another process has appended: then
+    `catch_up` and ask `known`.
+    """
+    return bool(connection.execute(_ARE_NEW, (json.dumps(keys),)).get)
 
 
 def known(connection: apsw.Connection, source: str, event_id: str) -> int | None:

@@ -8,6 +8,6 @@ WAL and `synchronous=FULL`: https://sqlite.org/wal.html, https://sqlite.org/prag
 """
 
 from hub.sqlite.database import Database
-from hub.sqlite.store import Job, Store
+from hub.sqlite.store import Job, Joint, Store
 
-__all__ = ["Database", "Job", "Store"]
+__all__ = ["Database", "Job", "Joint", "Store"]

@@ -1,8 +1,9 @@
 """What the log and the journal need of their file."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import apsw
 
@@ -10,6 +11,25 @@ T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 """What is done with a connection, on the thread that owns it. It starts and ends no transaction,
 and no cursor leaves it. It may be undone and run again, so it changes nothing but the file."""
+
+
+class Joint(ABC, Generic[T]):
+    """A job that is done together with the others of its class in the same commit.
+
+    One statement for many rows takes the interpreter once. A statement for each would wait for it
+    as often, beside an event loop that is busy.
+    """
+
+    @abstractmethod
+    def __call__(self, connection: apsw.Connection) -> T:
+        """Do it alone."""
+
+    @abstractmethod
+    def together(self, jobs: Sequence[Self], connection: apsw.Connection) -> Sequence[T]:
+        """Do all of them, this one included; return each one's result.
+
+        Where one of them raises, all are undone and each is done alone.
+        """
 
 
 class Store(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from hub.errors import StorageError
-from hub.sqlite.store import Job
+from hub.sqlite.store import Job, Joint
 
 T = TypeVar("T")
 
@@ -149,8 +149,9 @@ class Writer:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for ticket in group:
+            for ticket in _lone(group):
                 ticket.result = ticket.job(connection)
+            _run_together(group, connection)
         except _FAULTS:
             raise
         except Exception:  # noqa: BLE001  the job fails again, and then alone
@@ -207,6 +208,23 @@ class Writer:
                 ticket.future.set_result(ticket.result)
             else:
                 ticket.future.set_exception(ticket.error)
+
+
+def _lone(group: Sequence[_Ticket]) -> list[_Ticket]:
+    return [ticket for ticket in group if not isinstance(ticket.job, Joint)]
+
+
+def _run_together(group: Sequence[_Ticket], connection: apsw.Connection) -> None:
+    """Run the joint jobs, those of a class in one go."""
+    by_class: defaultdict[type, list[tuple[_Ticket, Joint[Any]]]] = defaultdict(list)
+    for ticket in group:
+        if isinstance(ticket.job, Joint):
+            by_class[type(ticket.job)].append((ticket, ticket.job))
+    for alike in by_class.values():
+        first = alike[0][1]
+        results = first.together([job for _, job in alike], connection)
+        for (ticket, _), result in zip(alike, results, strict=True):
+            ticket.result = result
 
 
 def _fail(group: Sequence[_Ticket], error: apsw.Error, words: str) -> None:
