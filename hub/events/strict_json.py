@@ -22,7 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 _MAX_PLACES = 5
 """How many mistakes one answer names: enough to mend them, too few to make the answer long."""
 
-_MAX_MEMBERS = 1_000
+MAX_MEMBERS = 1_000
 """Of one object, each of which is looked at: no webhook has a tenth of it."""
 
 _LARGE_BYTES = 32 * 1024
@@ -100,8 +100,8 @@ def _note(name: str, info: ValidationInfo[set[str]]) -> str:
     names = info.context
     if name in names:
         raise Malformed("a member of the JSON object comes twice")
-    if len(names) >= _MAX_MEMBERS:
-        raise Malformed(f"the JSON object has more than {_MAX_MEMBERS} members")
+    if len(names) >= MAX_MEMBERS:
+        raise Malformed(f"the JSON object has more than {MAX_MEMBERS} members")
     names.add(name)
     return name
 

@@ -7,14 +7,16 @@ tree of each delivery would cost more than everything else on the way to the log
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.json import Decoder, decode
 
 from hub.errors import Malformed, UnsupportedMedia
 from hub.events.attributes import checked, is_text
 from hub.events.envelope import Envelope
-from hub.events.strict_json import Members
+from hub.events.raw_members import raw_members
 from hub.events.types import GITHUB
 from hub.sources.interface import Headers, Ignored, Taken
 from hub.sources.media import FORM, JSON, media_type
@@ -42,15 +44,13 @@ _NOWHERE = ("https://github.com", "github.com")
 """Source and key of what belongs to no account, such as a security advisory."""
 
 
-class _Account(BaseModel):
+class _Account(Struct):
     url: str | None = None
     login: str | None = None
 
 
-class _Member(BaseModel):
+class _Member(Struct):
     """What is looked at of an object in a delivery."""
-
-    model_config = ConfigDict(strict=True)
 
     url: str | None = None
     full_name: str | None = None
@@ -59,9 +59,10 @@ class _Member(BaseModel):
     account: _Account | None = None
 
 
-_MEMBERS = Members(_Member)
-_Said = Mapping[str, _Member | object]
-"""What is looked at of a delivery, by the names of its members."""
+_NULL = Raw(b"null")
+_MEMBER = Decoder(_Member | None)
+_Said = Mapping[str, Raw]
+"""A delivery, by the names of its members; what is looked at of them is read when it is."""
 
 
 def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
@@ -75,7 +76,7 @@ def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
     if _DELIVERY.fullmatch(delivery) is None:
         raise Malformed("the header X-GitHub-Delivery is not 1 to 128 printable characters")
     data = _data(headers, body)
-    said = _MEMBERS.read(data)
+    said = raw_members(data)
     if event == "ping":
         return Ignored("ping", status=200)
     source, key = _origin(event, said)
@@ -117,7 +118,7 @@ def _data(headers: Headers, body: bytes) -> bytes:
 
 
 def _type(event: str, said: _Said) -> str:
-    action = said.get("action")
+    action = decode(said.get("action", _NULL))
     if action is None:
         return GITHUB + event
     if not isinstance(action, str):
@@ -153,17 +154,20 @@ def _pair(name: str, url: str | None, key: str | None) -> tuple[str, str]:
 
 def _subject(said: _Said) -> str | None:
     """Return the ref, or the number of the pull request, issue or discussion."""
-    ref = said.get("ref")
+    ref = decode(said.get("ref", _NULL))
     if isinstance(ref, str) and is_text(ref):
         return ref
-    for member in map(said.get, _NUMBERED):
-        if isinstance(member, _Member) and member.number is not None:
-            return str(member.number)
+    for name in _NUMBERED:
+        with suppress(Malformed):
+            member = _whole(said, name)
+            if member is not None and member.number is not None:
+                return str(member.number)
     return None
 
 
 def _whole(said: _Said, name: str) -> _Member | None:
-    member = said.get(name)
-    if member is None or isinstance(member, _Member):
-        return member
-    raise Malformed(f"{name} is not as GitHub sends it")
+    try:
+        member: _Member | None = _MEMBER.decode(said.get(name, _NULL))
+    except MsgspecError as error:
+        raise Malformed(f"{name} is not as GitHub sends it") from error
+    return member

@@ -1,0 +1,81 @@
+"""The members of a JSON object as the bytes that stand there: nothing is built, all is checked.
+
+A quick look settles nearly every body, in a fifth of the time of reading it: GitHub writes JSON
+without spaces, so the members' lengths add up to the body's, and no byte is left for another member
+of the same name. Whatever is not evidently sound is read again by `hub.events.strict_json`, which
+decides. So the quick look may hesitate, but never lets pass what the other one would not.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from msgspec import MsgspecError, Raw
+from msgspec.json import Decoder
+from pydantic import BaseModel
+
+from hub.errors import Malformed
+from hub.events.strict_json import MAX_MEMBERS, Members
+
+T = TypeVar("T")
+
+
+class _Anything(BaseModel):
+    """Whatever an object holds."""
+
+
+_THOROUGH = Members(_Anything)
+_MEMBERS = Decoder(dict[str, Raw])
+
+_MOST_BYTES = 32 * 1024
+"""Larger ones have mostly grown by an array, such as the commits of a push."""
+
+_LEAST_LIMIT = 199
+"""Objects and arrays within one another that every reader here takes."""
+
+_SAMPLES_APART = 1_024
+_MANY_DIGITS = re.compile(rb"[0-9]{4}")
+"""In a sample of the bytes: a number of 4,300 digits, which readers refuse, cannot hide from it."""
+
+
+def raw_members(body: bytes) -> Mapping[str, Raw]:
+    """Return the members of a JSON object by their names.
+
+    Raises Malformed where the body is not one, where a member comes twice, and where there are too
+    many of them.
+    """
+    try:
+        members = _MEMBERS.decode(body)
+        sound = _accounts_for_all(members, body) and _is_plain(body)
+    except (MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        _THOROUGH.read(body)
+        raise Malformed("the body is not a JSON object") from error
+    if not sound:
+        _THOROUGH.read(body)
+    return members
+
+
+def _accounts_for_all(members: Mapping[str, Raw], body: bytes) -> bool:
+    """Whether the members and what must stand between them fill the body.
+
+    A space, an escape in a name or a member that came twice makes the body longer than that.
+    """
+    between = 4 * len(members) + 1
+    filled = sum(map(len, members)) + sum(map(len, members.values()))
+    return filled + between == len(body) and len(members) <= MAX_MEMBERS
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether there is nothing in it that some readers take and others do not.
+
+    Counting brackets in a large body, which has too many of them, would be in vain.
+    """
+    if len(body) > _MOST_BYTES:
+        return False
+    if not body.isascii():
+        body.decode()
+    if _MANY_DIGITS.search(body[::_SAMPLES_APART]):
+        return False
+    # No opening bracket goes deeper than one, and none that follows its neighbour's closing does.
+    opened = body.count(b"{") + body.count(b"[")
+    return opened <= _LEAST_LIMIT or opened - body.count(b"},{") <= _LEAST_LIMIT
