@@ -186,6 +186,16 @@ class RingKey:
         return self.secret.expose().encode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One key of a ring, and from when to when it is good, in Unix time."""
+
+    id: str
+    place: SecretPlace
+    begins: float
+    ends: float
+
+
 class KeyRing:
     """The keys of one door. Several may be good at once, so that senders can move over."""
 
@@ -199,7 +209,7 @@ class KeyRing:
         learn: Learn = _learn_nothing,
     ) -> None:
         """Read all keys. Raises SettingsError with every problem: a short key, an id twice."""
-        self._keys: list[tuple[Key, SecretPlace]] = []
+        self._keys: list[_Held] = []
         problems = []
         ids: set[str] = set()
         for key in keys:
@@ -214,7 +224,9 @@ class KeyRing:
                     environment=environment,
                     learn=learn,
                 )
-                self._keys.append((key, place))
+                begins = _at(key.not_before, float("-inf"))
+                ends = _at(key.not_after, float("inf"))
+                self._keys.append(_Held(key.id, place, begins, ends))
             except SettingsError as error:
                 problems.extend(error.problems)
         if problems:
@@ -226,14 +238,12 @@ class KeyRing:
     def keys(self, *, monotonic: float, wall: float) -> tuple[RingKey, ...]:
         """Return the keys that are good at this time: `not_before <= wall < not_after`."""
         return tuple(
-            RingKey(id=key.id, secret=place.read(monotonic))
-            for key, place in self._keys
-            if _is_good(key, wall)
+            [
+                RingKey(id=held.id, secret=held.place.read(monotonic))
+                for held in self._keys
+                if held.begins <= wall < held.ends
+            ]
         )
-
-
-def _is_good(key: Key, wall: float) -> bool:
-    return _at(key.not_before, float("-inf")) <= wall < _at(key.not_after, float("inf"))
 
 
 def _at(moment: datetime | None, otherwise: float) -> float:
