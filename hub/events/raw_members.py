@@ -26,15 +26,16 @@ class _Anything(BaseModel):
 
 _THOROUGH = Members(_Anything)
 _MEMBERS = Decoder(dict[str, Raw])
+_ELEMENTS = Decoder(list[Raw])
+
+_LEVELS = 190
+"""Of objects and arrays within a member of a member: every reader here takes 200 in all."""
 
 _MOST_BYTES = 32 * 1024
-"""Larger ones have mostly grown by an array, such as the commits of a push."""
+"""Of a value whose brackets are worth counting: a larger one has too many of them."""
 
-_LEAST_LIMIT = 199
-"""Objects and arrays within one another that every reader here takes."""
-
-_SAMPLES_APART = 1_024
-_MANY_DIGITS = re.compile(rb"[0-9]{4}")
+_SAMPLES_APART = 256
+_MANY_DIGITS = re.compile(rb"[0-9]{16}")
 """In a sample of the bytes: a number of 4,300 digits, which readers refuse, cannot hide from it."""
 
 
@@ -46,7 +47,7 @@ def raw_members(body: bytes) -> Mapping[str, Raw]:
     """
     try:
         members = _MEMBERS.decode(body)
-        sound = _accounts_for_all(members, body) and _is_plain(body)
+        sound = _accounts_for_all(members, body) and _is_plain(body) and _are_shallow(members)
     except (MsgspecError, RecursionError, UnicodeDecodeError) as error:
         _THOROUGH.read(body)
         raise Malformed("the body is not a JSON object") from error
@@ -66,16 +67,34 @@ def _accounts_for_all(members: Mapping[str, Raw], body: bytes) -> bool:
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether there is nothing in it that some readers take and others do not.
-
-    Counting brackets in a large body, which has too many of them, would be in vain.
-    """
-    if len(body) > _MOST_BYTES:
-        return False
+    """Whether no text and no number in it is one that some readers take and others do not."""
     if not body.isascii():
         body.decode()
-    if _MANY_DIGITS.search(body[::_SAMPLES_APART]):
+    return not _MANY_DIGITS.search(body[::_SAMPLES_APART])
+
+
+def _are_shallow(members: Mapping[str, Raw]) -> bool:
+    """Whether nothing lies deeper in them than every reader goes.
+
+    Each level takes two bytes, and an opening bracket. What is large by its many elements, such as
+    the commits of a push, is looked at element by element.
+    """
+    return all(
+        _is_shallow(bytes(value)) or _has_shallow_elements(value)
+        for value in members.values()
+        if len(value) > 2 * _LEVELS
+    )
+
+
+def _is_shallow(value: bytes) -> bool:
+    return len(value) < _MOST_BYTES and value.count(b"{") + value.count(b"[") <= _LEVELS
+
+
+def _has_shallow_elements(value: Raw) -> bool:
+    if bytes(value)[:1] != b"[":
         return False
-    # No opening bracket goes deeper than one, and none that follows its neighbour's closing does.
-    opened = body.count(b"{") + body.count(b"[")
-    return opened <= _LEAST_LIMIT or opened - body.count(b"},{") <= _LEAST_LIMIT
+    return all(
+        _is_shallow(bytes(element))
+        for element in _ELEMENTS.decode(value)
+        if len(element) > 2 * _LEVELS
+    )

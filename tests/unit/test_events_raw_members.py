@@ -79,12 +79,14 @@ def test_what_passes_here_passes_there(body: bytes) -> None:
         b'{"a":' + b"[" * 201 + b"]" * 201 + b"}",
         b'{"a":' + b'{"b":[0],"c":' * 201 + b"1" + b"}" * 201 + b"}",
         b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"a":[1,' + b"[" * 199 + b"0," * 20_000 + b"0" + b"]" * 199 + b"]}",
+        b'{"a":{"b":' + b"[" * 199 + b"0," * 20_000 + b"0" + b"]" * 199 + b"}}",
         b"{" + b",".join(b'"%d":1' % number for number in range(1_001)) + b"}",
         b'{"a":1}\x00',
         b"[1]",
         b"",
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_the_thorough_reading_refuses_is_refused_in_its_words(body: bytes) -> None:
     with pytest.raises(Malformed) as refused:
