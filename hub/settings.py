@@ -209,6 +209,33 @@ class KubernetesSettings(Branch):
     workspace_size: str = "2Gi"
 
 
+_GROUP = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+_NAMESPACE = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?|\*)$")]
+
+
+class WatcherSettings(Branch):
+    """What is watched in the cluster that `kubernetes` names, and told of as events.
+
+    Of several processes one watches, and a Lease says which.
+    """
+
+    cluster: str = Field(default="platform", pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+    """What the events call the cluster."""
+    groups: tuple[_GROUP, ...] = ()
+    """API groups of which every kind is a composite or a claim of Crossplane's, such as
+    `platform.company.com`."""
+    managed: tuple[_GROUP, ...] = ()
+    """API groups of managed resources whose drift is told of, such as `rds.aws.m.upbound.io`."""
+    applications: tuple[_NAMESPACE, ...] = ()
+    """Namespaces whose Argo CD Applications are watched; `*` is all of them."""
+    pipeline_runs: tuple[_NAMESPACE, ...] = ()
+    """Namespaces whose PipelineRuns are watched; `*` is all of them."""
+    stuck_seconds: float = Field(default=900, gt=0)
+    """How long a composite may take to become ready before it is told of as stuck."""
+    lease_namespace: str = "trunkline"
+    lease_name: str = "trunkline-watcher"
+
+
 class GitopsSettings(Branch):
     """The gitops repository."""
 
@@ -272,7 +299,14 @@ class Settings(Branch):
     dispatch: DispatchSettings = DispatchSettings()
     platform: PlatformSettings = PlatformSettings()
     kubernetes: KubernetesSettings | None = None
+    watcher: WatcherSettings | None = None
     gitops: GitopsSettings | None = None
     github: GitHubSettings | None = None
     slack: SlackSettings | None = None
     pagerduty: PagerDutySettings | None = None
+
+    @model_validator(mode="after")
+    def _watched_cluster_is_named(self) -> Self:
+        if self.watcher is not None and self.kubernetes is None:
+            raise ValueError("watcher needs kubernetes: name the API server that is watched")
+        return self

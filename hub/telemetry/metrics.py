@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     ProcessCollector,
@@ -33,7 +34,7 @@ _WORK_SECONDS = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _BODY_BYTES = (*(float(1 << power) for power in range(10, 25, 2)), float(25 << 20))
 """From a kilobyte in steps of four to GitHub's cap of 25 MiB."""
 
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Series(Generic[M]):
@@ -73,6 +74,9 @@ class _Register:
 
     def counter(self, name: str, meaning: str, *labels: str) -> Series[Counter]:
         return Series(Counter(name, meaning, labels, registry=self._registry), labels=len(labels))
+
+    def gauge(self, name: str, meaning: str, *labels: str) -> Series[Gauge]:
+        return Series(Gauge(name, meaning, labels, registry=self._registry), labels=len(labels))
 
     def histogram(
         self, name: str, meaning: str, *labels: str, buckets: Sequence[float]
@@ -155,6 +159,53 @@ class DispatchMetrics:
         self._step_seconds.of(action).observe(seconds)
 
 
+class WatcherMetrics:
+    """Counts what is watched; satisfies the Protocol of `hub/watcher`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        make = _Register(registry)
+        self._leading = Gauge(
+            "trunkline_watcher_leading", "Whether this process watches.", registry=registry
+        )
+        self._heard = make.gauge(
+            "trunkline_watcher_heard_timestamp_seconds", "When a kind was heard of last.", "kind"
+        )
+        self._objects = make.gauge("trunkline_watcher_objects", "Objects of a kind.", "kind")
+        self._events = make.counter(
+            "trunkline_watcher_events", "Events that were new to the log.", "kind"
+        )
+        self._unreadable = make.counter(
+            "trunkline_watcher_unreadable", "Objects that could not be read.", "kind"
+        )
+        self._interrupted = make.counter(
+            "trunkline_watcher_interrupted",
+            "Lists and watches that came to nothing.",
+            "kind",
+            "why",
+        )
+
+    def leading(self, *, is_leading: bool) -> None:
+        """Whether this process is the one that watches."""
+        self._leading.set(is_leading)
+
+    def heard(self, *, kind: str, wall: float, objects: int) -> None:
+        """Note that the API server has said something of a kind at this Unix time."""
+        self._heard.of(kind).set(wall)
+        self._objects.of(kind).set(objects)
+
+    def told(self, *, kind: str, events: int) -> None:
+        """Count events that were new to the log."""
+        self._events.of(kind).inc(events)
+
+    def unreadable(self, *, kind: str) -> None:
+        """Count an object that could not be read."""
+        self._unreadable.of(kind).inc()
+
+    def interrupted(self, *, kind: str, why: str) -> None:
+        """Count a list or a watch that came to nothing, and why."""
+        self._interrupted.of(kind, why).inc()
+
+
 class Backlog(Collector):
     """What is still to be done, read from whoever knows at the moment of the scrape."""
 
@@ -183,6 +234,7 @@ class Metrics:
     registry: CollectorRegistry
     receiver: ReceiverMetrics
     dispatch: DispatchMetrics
+    watcher: WatcherMetrics
     loop_blocked: Counter
     """How often the event loop stood still; see `hub/telemetry/watchdog.py`."""
 
@@ -200,6 +252,7 @@ def new_metrics() -> Metrics:
         registry=registry,
         receiver=ReceiverMetrics(registry),
         dispatch=DispatchMetrics(registry),
+        watcher=WatcherMetrics(registry),
         loop_blocked=Counter(
             "trunkline_loop_blocked", "How often the event loop stood still.", registry=registry
         ),

@@ -2,7 +2,7 @@
 
 from hub.clients.kubernetes.client import AlreadyExists, Created, Kubernetes, Page
 from hub.clients.kubernetes.discovery import FoundKind
-from hub.clients.kubernetes.objects import ObjectPart, Resource
+from hub.clients.kubernetes.objects import ObjectPart, Resource, name_of
 from hub.clients.kubernetes.watching import Bookmark, Changed, Removed, Told, WatchExpired
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Resource",
     "Told",
     "WatchExpired",
+    "name_of",
 ]

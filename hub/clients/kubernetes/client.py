@@ -4,7 +4,7 @@ API conventions: https://kubernetes.io/docs/reference/using-api/api-concepts/. O
 as JSON bytes; what is in them is read by the client of each system. Nothing is deleted.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -192,7 +192,7 @@ class Kubernetes:
 
     def watch(
         self, resource: Resource, *, namespace: str | None, since: str
-    ) -> AsyncIterator[Told]:
+    ) -> AsyncGenerator[Told]:
         """Yield what happens to the objects of a kind after a resource version; see `watching`."""
         return watching.follow(self._api, resource, namespace=namespace, since=since)
 

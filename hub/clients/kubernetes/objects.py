@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from hub.clients.http import path_of
+from hub.errors import TemporaryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +43,24 @@ class ObjectPart(BaseModel):
         if not isinstance(value, dict):
             return value
         return {name: part for name, part in value.items() if part is not None}
+
+
+class _Metadata(ObjectPart):
+    namespace: str = ""
+    name: str
+
+
+class _Named(ObjectPart):
+    metadata: _Metadata
+
+
+def name_of(body: bytes) -> str:
+    """Return what tells an object (JSON) from the others of its kind: `namespace/name`.
+
+    Raises TemporaryError where it is no object.
+    """
+    try:
+        metadata = _Named.model_validate_json(body).metadata
+    except ValidationError as error:
+        raise TemporaryError("what the Kubernetes API sent is no object") from error
+    return f"{metadata.namespace}/{metadata.name}"

@@ -1,11 +1,11 @@
 """A watch: the changes of a kind, as the API server streams them.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes.
-A watch is short (`WATCH_SECONDS`), so that a connection that has died unnoticed, or a token that was
-replaced, is of no consequence for longer.
+A watch is short (`WATCH_SECONDS`), so that a connection that has died unnoticed, or a token that
+was replaced, is of no consequence for longer.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -75,7 +75,7 @@ class _Line(ObjectPart):
 
 async def follow(
     api: Endpoint, resource: Resource, *, namespace: str | None, since: str
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Told]:
     """Yield what happens after a version, until the API server ends the watch.
 
     Raises WatchExpired, and TemporaryError for silence, a lost connection, and lines that are none.

@@ -7,11 +7,12 @@ Concepts: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 
 from hub.sandbox.kubernetes.access import Access, Rule
 from hub.sandbox.kubernetes.cluster import Cluster
-from hub.sandbox.kubernetes.kinds import APPLICATIONS, PIPELINE_RUNS, Kind, Object
+from hub.sandbox.kubernetes.kinds import APPLICATIONS, LEASES, PIPELINE_RUNS, Kind, Object
 from hub.sandbox.kubernetes.server import KubernetesApi
 
 __all__ = [
     "APPLICATIONS",
+    "LEASES",
     "PIPELINE_RUNS",
     "Access",
     "Cluster",

@@ -45,7 +45,14 @@ APPLICATIONS = Kind(
     kind="Application",
     status_subresource=False,
 )
-KINDS = (PIPELINE_RUNS, APPLICATIONS)
+LEASES = Kind(
+    group="coordination.k8s.io",
+    version="v1",
+    plural="leases",
+    kind="Lease",
+    status_subresource=False,
+)
+KINDS = (PIPELINE_RUNS, APPLICATIONS, LEASES)
 
 
 def unknown_kind(group: str, version: str, plural: str) -> Kind:

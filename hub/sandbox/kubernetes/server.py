@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from hub.sandbox.faults import Faults, Status
 from hub.sandbox.kubernetes.access import Access, Asked, authenticate, authorize
 from hub.sandbox.kubernetes.cluster import Cluster
+from hub.sandbox.kubernetes.discovery import group_document, version_document
 from hub.sandbox.kubernetes.fields import check_known, check_patch_known
 from hub.sandbox.kubernetes.kinds import KINDS, Object, unknown_kind
 from hub.sandbox.kubernetes.refusal import Refusal, bad_request, expired
@@ -80,6 +81,8 @@ class KubernetesApi:
         return [
             web.get("/version", _version),
             web.get("/readyz", _ready),
+            web.get("/apis/{group}", self._discover),
+            web.get("/apis/{group}/{version}", self._discover),
             web.get(every, self._on("list", self._list)),
             web.get(some, self._on("list", self._list)),
             web.post(some, self._on("create", self._create)),
@@ -107,6 +110,19 @@ class KubernetesApi:
             return await (self._watch if watched else act)(request, asked)
 
         return serve
+
+    async def _discover(self, request: web.Request) -> web.Response:
+        """Say which kinds there are, as every account may ask."""
+        if self._accounts is not None:
+            authenticate(self._accounts, request.headers.get("Authorization", ""))
+        group, version = request.match_info["group"], request.match_info.get("version")
+        if version is None:
+            document = group_document(group, KINDS)
+        else:
+            document = version_document(group, version, KINDS)
+        if document is None:
+            raise web.HTTPNotFound
+        return _reply(document)
 
     async def _create(self, request: web.Request, asked: Asked) -> web.Response:
         body = await _body(request, "application/json")

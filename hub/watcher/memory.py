@@ -1,0 +1,101 @@
+"""What has been told of the objects of one kind, so that only what is new is told. Pure.
+
+It holds an object's name, the ids of its events, and what is to be said once it is deleted or has
+been waiting for too long; never the object. Ten thousand of them take some 20 MB.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from hub.events.envelope import Envelope
+from hub.sources.interface import Overdue, Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    uid: str
+    told: frozenset[str]
+    overdue: Overdue | None
+    gone: Envelope | None
+
+
+class Memory:
+    """The objects of one kind as they were told of last, by names that its caller chooses."""
+
+    def __init__(self, *, stuck_seconds: float, oldest_seconds: float) -> None:
+        """`stuck_seconds` is how long an object may be overdue before it is told of.
+
+        What happened longer than `oldest_seconds` ago is not told: the log may have known it and
+        forgotten it since.
+        """
+        self._stuck_seconds = stuck_seconds
+        self._oldest_seconds = oldest_seconds
+        self._known: dict[str, _Known] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def news(self, name: str, seen: Seen, *, wall: float) -> Iterator[Envelope]:
+        """Yield what is to be told of an object before it is kept; `wall` is Unix time."""
+        known = self._known.get(name)
+        told = frozenset[str]()
+        if known is not None and known.uid == seen.uid:
+            told = known.told
+        elif known is not None and known.gone is not None:
+            yield known.gone
+        for event in seen.events:
+            if event.id not in told and not self._is_old(event, wall):
+                yield event
+
+    def keep(self, name: str, seen: Seen) -> None:
+        """Note that all that an object says has been told."""
+        known = self._known.get(name)
+        told = {event.id for event in seen.events}
+        if known and seen.overdue and seen.overdue.event.id in known.told:
+            told.add(seen.overdue.event.id)
+        self._known[name] = _Known(
+            uid=seen.uid, told=frozenset(told), overdue=seen.overdue, gone=seen.gone
+        )
+
+    def farewell(self, name: str) -> Iterator[Envelope]:
+        """Yield what is to be told of an object that was deleted, before it is forgotten."""
+        known = self._known.get(name)
+        if known is not None and known.gone is not None:
+            yield known.gone
+
+    def forget(self, name: str) -> None:
+        """Note that the deletion of an object has been told."""
+        self._known.pop(name, None)
+
+    def missing(self, present: Collection[str]) -> tuple[str, ...]:
+        """Return the names of those that are known and not among these: they were deleted."""
+        return tuple(name for name in self._known if name not in present)
+
+    def overdue(self, *, wall: float) -> tuple[tuple[str, Envelope], ...]:
+        """Return what has waited for too long and was not told of, each with its name."""
+        return tuple(
+            (name, known.overdue.event)
+            for name, known in self._known.items()
+            if known.overdue
+            and known.overdue.since + self._stuck_seconds <= wall
+            and known.overdue.event.id not in known.told
+        )
+
+    def keep_told(self, name: str, event: Envelope) -> None:
+        """Note that one event has been told, unless the object is gone by now."""
+        known = self._known.get(name)
+        if known is not None:
+            self._known[name] = replace(known, told=known.told | {event.id})
+
+    def _is_old(self, event: Envelope, wall: float) -> bool:
+        at = _unix_time(event.time)
+        return at is not None and at + self._oldest_seconds < wall
+
+
+def _unix_time(time: str | None) -> float | None:
+    try:
+        at = datetime.fromisoformat(time or "")
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

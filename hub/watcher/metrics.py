@@ -1,0 +1,22 @@
+"""What the watcher counts; `hub/telemetry/metrics.py` satisfies it."""
+
+from typing import Protocol
+
+
+class WatcherMetrics(Protocol):
+    """Where the watcher says how it goes. Kinds are `plural.group`."""
+
+    def leading(self, *, is_leading: bool) -> None:
+        """Whether this process is the one that watches."""
+
+    def heard(self, *, kind: str, wall: float, objects: int) -> None:
+        """Note that the API server has said something of a kind at this Unix time."""
+
+    def told(self, *, kind: str, events: int) -> None:
+        """Count events that were new to the log."""
+
+    def unreadable(self, *, kind: str) -> None:
+        """Count an object that could not be read."""
+
+    def interrupted(self, *, kind: str, why: str) -> None:
+        """Count a list or a watch that came to nothing: `expired`, `failed` or `refused`."""
