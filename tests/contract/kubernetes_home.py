@@ -17,6 +17,7 @@ from hub.secrets import SecretPlace
 from hub.settings import KubernetesSettings, Secret
 
 RUNS = Resource(group="tekton.dev", version="v1", plural="pipelineruns")
+LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
 APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications")
 START = StartPipelineRun(
     pipeline="microservice-ci",
@@ -65,6 +66,10 @@ class Home(Protocol):
 
     async def put(self, content: Object) -> None:
         """Create an object as somebody else; it may name no namespace."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Delete a PipelineRun."""
         ...
 
     async def runs(self) -> list[str]:

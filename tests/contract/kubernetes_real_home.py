@@ -19,7 +19,12 @@ _RULES = (
     {
         "apiGroups": ["tekton.dev"],
         "resources": ["pipelineruns"],
-        "verbs": ["create", "get", "list", "patch"],
+        "verbs": ["create", "get", "list", "patch", "watch"],
+    },
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "verbs": ["create", "get", "update"],
     },
     {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["get"]},
     {
@@ -42,6 +47,9 @@ class RealHome:
 
     async def put(self, content: Object) -> None:
         await asyncio.to_thread(self.server.create, self._here(content))
+
+    async def remove(self, name: str) -> None:
+        await asyncio.to_thread(self.server.delete, self._here(run_manifest(name)))
 
     async def runs(self) -> list[str]:
         found = await asyncio.to_thread(

@@ -9,6 +9,7 @@ from kubernetes_home import Clients, Object, clients_of
 from hub.sandbox.faults import Faults
 from hub.sandbox.kubernetes import (
     APPLICATIONS,
+    LEASES,
     PIPELINE_RUNS,
     Access,
     Cluster,
@@ -24,7 +25,7 @@ _NAMESPACE = "tekton-pipelines"
 _ELSEWHERE = "kube-system"
 _NEXT_TOKEN = "the-next-token"
 _NOT_INSTALLED = (("tekton.dev", "v1", "pipelinejogs"), ("nobody.example.com", "v1", "things"))
-_VERBS = frozenset({"create", "get", "list", "patch"})
+_VERBS = frozenset({"create", "get", "list", "patch", "watch"})
 
 
 class SandboxHome:
@@ -42,6 +43,9 @@ class SandboxHome:
         kind = APPLICATIONS if content["kind"] == "Application" else PIPELINE_RUNS
         namespace = content["metadata"].get("namespace", self.namespace)
         self.cluster.create(kind, namespace, content)
+
+    async def remove(self, name: str) -> None:
+        self.cluster.delete(PIPELINE_RUNS, self.namespace, name)
 
     async def runs(self) -> list[str]:
         return [run["metadata"]["name"] for run in self.cluster.pipeline_runs()]
@@ -71,6 +75,7 @@ def _account(token: str) -> Access:
     """The rights that the hub is installed with."""
     rules = (
         Rule(kind=PIPELINE_RUNS, verbs=_VERBS, namespace=_NAMESPACE),
+        Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=_NAMESPACE),
         Rule(kind=APPLICATIONS, verbs=frozenset({"get"}), namespace=_NAMESPACE),
         *(Rule(kind=unknown_kind(*kind), verbs=_VERBS) for kind in _NOT_INSTALLED),
     )

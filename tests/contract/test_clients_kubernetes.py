@@ -8,6 +8,7 @@ from kubernetes_clients_suite import ArgoSuite, TektonSuite
 from kubernetes_home import CALL, START
 from kubernetes_sandbox_home import TOKEN, SandboxHome, sandbox_home
 from kubernetes_suite import KubernetesSuite
+from kubernetes_watching_suite import FollowingSuite
 
 from hub.clients.tekton.manifest import run_name
 from hub.errors import PermanentError, TemporaryError
@@ -22,7 +23,7 @@ async def home(tmp_path: Path) -> AsyncIterator[SandboxHome]:
         yield opened
 
 
-class TestSandbox(KubernetesSuite, TektonSuite, ArgoSuite):
+class TestSandbox(KubernetesSuite, FollowingSuite, TektonSuite, ArgoSuite):
     pass
 
 

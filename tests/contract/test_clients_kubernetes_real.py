@@ -6,6 +6,7 @@ import pytest
 from kubernetes_clients_suite import ArgoSuite, TektonSuite
 from kubernetes_real_home import RealHome, real_home
 from kubernetes_suite import KubernetesSuite
+from kubernetes_watching_suite import FollowingSuite
 from servers.kubernetes import KubernetesServer
 
 
@@ -15,5 +16,5 @@ async def home(kubernetes_server: KubernetesServer) -> AsyncIterator[RealHome]:
         yield opened
 
 
-class TestRealServer(KubernetesSuite, TektonSuite, ArgoSuite):
+class TestRealServer(KubernetesSuite, FollowingSuite, TektonSuite, ArgoSuite):
     pass

@@ -184,11 +184,12 @@ class Kubernetes:
     ) -> bytes | None:
         """Write an object anew where it still has the resource version that `manifest` names.
 
-        Returns the object as it is now, or None where it has been changed since or is gone.
+        Returns the object as it is now, or None where it has been changed since or is gone. A few
+        kinds, Leases among them, are created anew where they are gone.
         """
         request = Request(method="PUT", path=resource.path(namespace, name), body=manifest)
-        answer = await self._api.call(request, answered={200, 404, 409})
-        return answer.body if answer.status == HTTPStatus.OK else None
+        answer = await self._api.call(request, answered={200, 201, 404, 409})
+        return answer.body if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED} else None
 
     def watch(
         self, resource: Resource, *, namespace: str | None, since: str
