@@ -44,7 +44,14 @@ def test_a_dead_letter_reads_back_as_it_was_said() -> None:
 def test_every_type_has_one_name_and_belongs_to_somebody() -> None:
     names = [value for name, value in vars(types).items() if name.isupper()]
     assert len(set(names)) == len(names)
-    owners = (types.GITHUB, types.TEKTON, types.APPLICATION, types.HUB)
+    owners = (
+        types.GITHUB,
+        types.TEKTON,
+        types.APPLICATION,
+        types.COMPOSITE,
+        types.MANAGED,
+        types.HUB,
+    )
     for name in names:
         assert name.startswith(owners)
         if name not in owners:
