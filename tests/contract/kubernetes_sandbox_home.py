@@ -34,8 +34,11 @@ class SandboxHome:
     namespace = _NAMESPACE
     elsewhere = _ELSEWHERE
 
-    def __init__(self, cluster: Cluster, faults: Faults, clients: Clients) -> None:
+    def __init__(
+        self, cluster: Cluster, api: KubernetesApi, faults: Faults, clients: Clients
+    ) -> None:
         self.cluster = cluster
+        self.api = api
         self.faults = faults
         self.clients = clients
 
@@ -94,5 +97,5 @@ async def sandbox_home(folder: Path) -> AsyncIterator[SandboxHome]:
         url=await api.start(), token=Secret(file=token_file), namespace=_NAMESPACE
     )
     async with clients_of(settings, token_file) as clients:
-        yield SandboxHome(cluster, faults, clients)
+        yield SandboxHome(cluster, api, faults, clients)
     await api.stop()

@@ -158,8 +158,8 @@ class KubernetesApi:
     async def _list(self, request: web.Request, asked: Asked) -> web.Response:
         selector = _selector(request)
         version, after = self._continued(request.query.get("continue", ""))
-        found = [one for one in self._cluster.list(asked.kind, asked.namespace) if selector(one)]
-        rest = [one for one in found if _key(one) > after]
+        found = self._cluster.peek(asked.kind, asked.namespace)
+        rest = [one for one in found if _key(one) > after and selector(one)]
         limit = _number(request, "limit") or len(rest)
         metadata: Object = {"resourceVersion": str(version)}
         if len(rest) > limit:

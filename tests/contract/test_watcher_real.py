@@ -1,0 +1,90 @@
+"""The watcher on the real API server, which dies, hangs, and comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes_real_home import RealHome, real_home
+from servers.kubernetes import KubernetesServer, kubernetes
+from watch_home import Watching, running
+from watch_home import watching as opened_watching
+from watch_suite import WatchSuite, become, make
+
+from hub.errors import TemporaryError
+
+TEKTON = sorted((Path(__file__).parents[1] / "data" / "crds" / "tekton").glob("*.yaml"))
+
+
+@pytest.fixture
+async def home(kubernetes_server: KubernetesServer) -> AsyncIterator[RealHome]:
+    async with real_home(kubernetes_server) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def watching(home: RealHome, tmp_path: Path) -> AsyncIterator[Watching]:
+    async with opened_watching(home, tmp_path) as opened:
+        yield opened
+
+
+class TestRealWatch(WatchSuite):
+    pass
+
+
+@pytest.fixture(scope="module")
+def mortal(servers: None) -> Iterator[KubernetesServer]:
+    """Return a server that the tests here may kill."""
+    with kubernetes(platform=False) as server:
+        server.install(*TEKTON)
+        yield server
+
+
+@pytest.fixture
+async def dying(mortal: KubernetesServer, tmp_path: Path) -> AsyncIterator[Watching]:
+    mortal.resume()
+    await asyncio.to_thread(mortal.start)
+    async with real_home(mortal) as home, opened_watching(home, tmp_path) as opened:
+        yield opened
+
+
+async def surely(act: Callable[[], Awaitable[None]]) -> None:
+    """Do something at last, while the server comes to itself."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await act()
+            except TemporaryError:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_server_that_is_killed_and_comes_back_is_caught_up_with(
+    dying: Watching, mortal: KubernetesServer
+) -> None:
+    await make(dying.home, "one", "new")
+    async with dying.watched():
+        await dying.until_said("one new")
+        await asyncio.to_thread(mortal.kill)
+        await asyncio.to_thread(mortal.start)
+        await surely(lambda: become(dying.home, "one", "ready"))
+        await surely(lambda: make(dying.home, "two", "new"))
+        said = await dying.until_said("one ready", "two new")
+    assert said == ["one new", "one ready", "two new"]
+
+
+async def test_a_server_that_hangs_is_left_and_caught_up_with(
+    dying: Watching, mortal: KubernetesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.clients.kubernetes.watching.SILENCE_SECONDS", 1.0)
+    await make(dying.home, "one", "new")
+    async with running(dying.reflector().run()):
+        await dying.until_said("one new")
+        mortal.pause()
+        async with asyncio.timeout(60):
+            while dying.counted("interrupted_total") == 0:
+                await asyncio.sleep(0.05)
+        mortal.resume()
+        await surely(lambda: make(dying.home, "two", "new"))
+        async with running(dying.time.hurry()):
+            said = await dying.until_said("two new")
+    assert said == ["one new", "two new"]
