@@ -6,6 +6,7 @@ from hub.dispatch import Do, Skipped, on
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
 
 _STATUS = {
+    RunState.PENDING: (StatusState.PENDING, "The pipeline waits for others to end"),
     RunState.RUNNING: (StatusState.PENDING, "The pipeline is running"),
     RunState.SUCCEEDED: (StatusState.SUCCESS, "The pipeline has succeeded"),
     RunState.FAILED: (StatusState.FAILURE, "The pipeline has failed"),

@@ -134,7 +134,7 @@ async def _record(
 
 
 def _built(run: PipelineRun, url: str | None) -> Sighting:
-    if run.state is RunState.RUNNING:
+    if not run.state.finished:
         return Sighting(stage=Stage.BUILDING, at=run.started_at, url=url)
     if run.state is RunState.SUCCEEDED:
         return Sighting(stage=Stage.BUILT, at=run.finished_at, url=url)

@@ -196,6 +196,16 @@ class PlatformSettings(Branch):
     """Argo CD's; `/{namespace}/{name}` is added."""
 
 
+class ForkSettings(Branch):
+    """Where the pull requests of strangers are built, once somebody has approved the commit."""
+
+    namespace: str
+    """Another one than that of the platform's own runs, without any secret in it."""
+    service_account: str
+    """One that may do nothing."""
+    pipeline: str = "microservice-ci"
+
+
 class KubernetesSettings(Branch):
     """The API server, and where the hub may act in it."""
 
@@ -207,6 +217,16 @@ class KubernetesSettings(Branch):
     """Where PipelineRuns are created."""
     service_account: str = "pipeline"
     workspace_size: str = "2Gi"
+    runs_per_service: int = Field(default=0, ge=0)
+    """The most runs of one service at a time; the others wait in the cluster. 0 is no limit."""
+    forks: ForkSettings | None = None
+    """Left out, pull requests from forks are never built."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.forks and self.forks.namespace == self.namespace:
+            raise ValueError("forks.namespace: strangers' runs need a namespace of their own")
+        return self
 
 
 _GROUP = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]

@@ -1,6 +1,7 @@
-"""GitHub: commit statuses.
+"""GitHub: commit statuses, the head of a pull request, and who may write to a repository.
 
-API: https://docs.github.com/en/rest/commits/statuses.
+API: https://docs.github.com/en/rest/commits/statuses, `/rest/pulls/pulls` and
+`/rest/collaborators/collaborators`.
 """
 
 from dataclasses import dataclass
@@ -36,3 +37,53 @@ class SetCommitStatus(Action[None]):
 
     def supposed(self) -> None:
         """Nothing comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestNow:
+    """A pull request as GitHub has it now, whatever an event said of it."""
+
+    number: int
+    open: bool
+    head_sha: str
+    head_repository: str
+    """Where the commits are; empty where that repository is gone."""
+    base_repository: str
+    base_ref: str
+
+    @property
+    def fork(self) -> bool:
+        """Whether the commits are from elsewhere. What is gone was elsewhere, too."""
+        return self.head_repository.lower() != self.base_repository.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPullRequest(Action[PullRequestNow | None]):
+    """Read a pull request; None where GitHub has none, or is not configured."""
+
+    name: ClassVar[str] = "github.read_pull_request"
+    result: ClassVar[object] = PullRequestNow | None
+    reads: ClassVar[bool] = True
+
+    repository: str
+    number: int
+
+    def supposed(self) -> PullRequestNow | None:
+        """None is known."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MayWrite(Action[bool]):
+    """Ask whether somebody may write to a repository: `write`, `maintain` or `admin`."""
+
+    name: ClassVar[str] = "github.may_write"
+    result: ClassVar[type] = bool
+    reads: ClassVar[bool] = True
+
+    repository: str
+    user: str
+
+    def supposed(self) -> bool:
+        """Nobody may."""
+        return False

@@ -1,4 +1,4 @@
-"""Tekton: start a PipelineRun, and read one back from the cluster.
+"""Tekton: start a PipelineRun, cancel what it supersedes, and read one back from the cluster.
 
 API: https://tekton.dev/docs/pipelines/pipelineruns/ (tekton.dev/v1).
 """
@@ -14,6 +14,8 @@ from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
 class RunState(StrEnum):
     """What a PipelineRun's `Succeeded` condition says, in one word."""
 
+    PENDING = "pending"
+    """Created, and held back until it is its turn."""
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -25,7 +27,7 @@ class RunState(StrEnum):
     @property
     def finished(self) -> bool:
         """Whether nothing more will come of the run."""
-        return self is not RunState.RUNNING
+        return self not in {RunState.PENDING, RunState.RUNNING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,10 @@ class StartPipelineRun(Action[PipelineRun]):
     push_image: bool
     """Whether the built image is pushed: not for pull requests."""
     attempt: int = 1
+    pull_request: int | None = None
+    """The number of the pull request that is built, if it is one."""
+    fork: bool = False
+    """Whether the commit is a stranger's: it runs apart, without secrets (`kubernetes.forks`)."""
 
     def supposed(self) -> PipelineRun:
         """A run that has just been created."""
@@ -88,6 +94,47 @@ class StartPipelineRun(Action[PipelineRun]):
             else "",
             revision=self.revision,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSuperseded(Action[tuple[str, ...]]):
+    """Cancel the unfinished runs of a pull request that build another commit than its head.
+
+    The result is the names of the runs that were cancelled. One that has finished in the meantime
+    is left alone, so doing it again changes nothing.
+    """
+
+    name: ClassVar[str] = "tekton.cancel_superseded"
+    result: ClassVar[object] = tuple[str, ...]
+
+    service: str
+    repository: str
+    pull_request: int
+    head: str
+    """The commit that the pull request is at, as GitHub says: its runs go on."""
+    fork: bool = False
+
+    def supposed(self) -> tuple[str, ...]:
+        """There were none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePipelineRuns(Action[tuple[str, ...]]):
+    """Let a service's pending runs begin, the oldest first, as far as its limit allows.
+
+    The result is the names of those that go on waiting. What runs is counted in the cluster.
+    """
+
+    name: ClassVar[str] = "tekton.release_pipeline_runs"
+    result: ClassVar[object] = tuple[str, ...]
+
+    namespace: str
+    service: str
+
+    def supposed(self) -> tuple[str, ...]:
+        """None waits."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""GitHub's REST API: sets commit statuses, and says which of two commits is newer.
+"""GitHub's REST API: commit statuses, pull requests, rights, and which of two commits is newer.
 
 https://docs.github.com/en/rest. A rate limit pauses everything the hub asks of GitHub, as its best
 practices demand. Repositories and revisions are checked before they stand in an address.
 """
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from hub.actions.action import Call
-from hub.actions.github import SetCommitStatus
+from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest, SetCommitStatus
 from hub.clients.answer import Answer
 from hub.clients.endpoint import Endpoint
 from hub.clients.gitops.order import Comparison, Order
@@ -54,6 +55,32 @@ class _Compared(_Part):
     base_commit: _Commit
 
 
+class _Repository(_Part):
+    full_name: str
+
+
+class _Side(_Part):
+    sha: str
+    ref: str
+    repo: _Repository | None = None
+
+
+class _Pull(_Part):
+    number: int
+    state: str
+    head: _Side
+    base: _Side
+
+
+class _Permission(_Part):
+    permission: str
+
+
+_WRITERS = frozenset({"write", "admin"})
+"""What the field `permission` says of those who may write; `maintain` is shown as `write`."""
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?(?:\[bot\])?")
+
 _P = TypeVar("_P", bound=_Part)
 
 
@@ -78,6 +105,35 @@ class GitHub:
             body=body.model_dump_json(exclude_none=True).encode(),
         )
         await self._api.call(request, answered={HTTPStatus.CREATED})
+
+    async def read_pull(self, action: ReadPullRequest, _call: Call) -> PullRequestNow | None:
+        """Return a pull request as it is now. https://docs.github.com/en/rest/pulls/pulls."""
+        answer = await self._get(_path(action.repository, "pulls", str(action.number)))
+        if answer.status != HTTPStatus.OK:
+            return None
+        pull = _parsed(answer, _Pull)
+        return PullRequestNow(
+            number=pull.number,
+            open=pull.state == "open",
+            head_sha=check_revision(pull.head.sha),
+            head_repository=pull.head.repo.full_name if pull.head.repo else "",
+            base_repository=pull.base.repo.full_name if pull.base.repo else action.repository,
+            base_ref=pull.base.ref,
+        )
+
+    async def may_write(self, action: MayWrite, _call: Call) -> bool:
+        """Say whether somebody may write to a repository; a name that is none is nobody's.
+
+        https://docs.github.com/en/rest/collaborators/collaborators.
+        """
+        if _LOGIN.fullmatch(action.user) is None:
+            return False
+        answer = await self._get(
+            _path(action.repository, "collaborators", action.user, "permission")
+        )
+        if answer.status != HTTPStatus.OK:
+            return False
+        return _parsed(answer, _Permission).permission in _WRITERS
 
     async def compare(self, repository: str, base: str, head: str) -> Comparison:
         """Say how `head` stands to `base`, both full SHAs; UNKNOWN where GitHub cannot relate them.

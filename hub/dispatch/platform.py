@@ -23,6 +23,8 @@ class Platform:
     clone_url_pattern: str = "https://github.com/{repository}.git"
     pipeline: str = "microservice-ci"
     branches: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _BRANCHES)
+    fork_pipeline: str | None = None
+    """What builds an approved commit of a fork; None where forks are never built."""
     production: str = "production"
     channel: str = "#deployments"
     status_context: str = "trunkline/ci"
@@ -30,13 +32,20 @@ class Platform:
     application_url: str | None = None
 
     @classmethod
-    def of(cls, settings: PlatformSettings, *, status_context: str) -> "Platform":
+    def of(
+        cls,
+        settings: PlatformSettings,
+        *,
+        status_context: str,
+        fork_pipeline: str | None = None,
+    ) -> "Platform":
         """Take the agreements from the settings."""
         return cls(
             repositories=settings.repositories,
             clone_url_pattern=settings.clone_url,
             pipeline=settings.pipeline,
             branches=MappingProxyType(dict(settings.branches)),
+            fork_pipeline=fork_pipeline,
             production=settings.production,
             channel=settings.channel,
             status_context=status_context,

@@ -6,9 +6,10 @@ Servers leave fields out, so only what names the commit is demanded.
 
 from typing import ClassVar
 
-from pydantic import AliasPath, Field
+from pydantic import AliasPath, Field, JsonValue
 
 from hub.events.types import (
+    ISSUE_COMMENT_CREATED,
     PULL_REQUEST_OPENED,
     PULL_REQUEST_REOPENED,
     PULL_REQUEST_SYNCHRONIZE,
@@ -119,6 +120,24 @@ class PullRequest(View):
     def ref(self) -> str:
         """The ref under which GitHub keeps the head, in the repository itself."""
         return f"refs/pull/{self.number}/head"
+
+
+class IssueComment(View):
+    """Somebody has commented on an issue or a pull request."""
+
+    types: ClassVar[tuple[str, ...]] = (ISSUE_COMMENT_CREATED,)
+
+    repository: str = Field(validation_alias=AliasPath("repository", "full_name"))
+    number: int = Field(validation_alias=AliasPath("issue", "number"))
+    pull_request: JsonValue = Field(None, validation_alias=AliasPath("issue", "pull_request"))
+    """There only on a pull request."""
+    body: str | None = Field(None, validation_alias=AliasPath("comment", "body"))
+    author: str = Field("", validation_alias=AliasPath("comment", "user", "login"))
+
+    @property
+    def name(self) -> str:
+        """The repository's name without its owner."""
+        return _name(self.repository)
 
 
 def _name(repository: str) -> str:

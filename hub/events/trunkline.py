@@ -7,6 +7,7 @@ from hub.events.types import (
     DEPLOYMENT_CHANGED,
     IMAGE_BUMPED,
     IMAGE_SUPERSEDED,
+    PIPELINE_RUN_QUEUED,
     RUN_DEAD_LETTERED,
 )
 from hub.events.view import View
@@ -80,3 +81,13 @@ class RunDeadLettered(HubView):
     """Which of the two. Both stand among the dead letters."""
     error: str
     attempts: int
+
+
+class PipelineRunQueued(HubView):
+    """A PipelineRun was created, and waits until fewer of its service run."""
+
+    types: ClassVar[tuple[str, ...]] = (PIPELINE_RUN_QUEUED,)
+
+    namespace: str
+    name: str
+    service: str

@@ -17,6 +17,9 @@ PULL_REQUEST_REOPENED: Final = "com.github.pull_request.reopened"
 PULL_REQUEST_SYNCHRONIZE: Final = "com.github.pull_request.synchronize"
 """The head of a pull request has moved."""
 
+ISSUE_COMMENT_CREATED: Final = "com.github.issue_comment.created"
+"""A comment on an issue or a pull request. One that is edited later is nothing new."""
+
 TEKTON: Final = "dev.tekton.event."
 """What Tekton says of its runs: https://tekton.dev/docs/pipelines/events/."""
 
@@ -76,5 +79,7 @@ IMAGE_SUPERSEDED: Final = "dev.trunkline.image.superseded.v1"
 """A build's image was kept out of an environment, for a newer commit's was there before it."""
 DEPLOYMENT_CHANGED: Final = "dev.trunkline.deployment.changed.v1"
 """A deployment was seen at a stage of its way; what is known of all of it stands in its record."""
+PIPELINE_RUN_QUEUED: Final = "dev.trunkline.pipeline-run.queued.v1"
+"""A PipelineRun was created that has to wait for others of its service."""
 RUN_DEAD_LETTERED: Final = "dev.trunkline.run.dead-lettered.v1"
 """A handler's run for an event is dead or parked; it stays so until somebody replays it."""

@@ -8,6 +8,7 @@ from hub.sandbox.credentials import Credential, Credentials
 from hub.sandbox.samples import OWNER
 
 TEKTON_NAMESPACE = "tekton-pipelines"
+FORKS_NAMESPACE = "ci-forks"
 PIPELINE = "microservice-ci"
 _KEY_ID = "sandbox"
 
@@ -49,6 +50,10 @@ def settings(
             "url": addresses.kubernetes,
             "token": _secret(credentials.kubernetes_token),
             "namespace": TEKTON_NAMESPACE,
+            "forks": {
+                "namespace": FORKS_NAMESPACE,
+                "service_account": "pipeline-untrusted",
+            },
         },
         "gitops": {"url": addresses.gitops, "token": _secret(credentials.github_token)},
         "github": {

@@ -20,7 +20,12 @@ from hub.sandbox.faults import Faults
 from hub.sandbox.github import GitHub
 from hub.sandbox.github.hooks import Hook
 from hub.sandbox.history import Commit
-from hub.sandbox.installation import PIPELINE, TEKTON_NAMESPACE, Addresses
+from hub.sandbox.installation import (
+    FORKS_NAMESPACE,
+    PIPELINE,
+    TEKTON_NAMESPACE,
+    Addresses,
+)
 from hub.sandbox.kubernetes import (
     APPLICATIONS,
     PIPELINE_RUNS,
@@ -72,7 +77,9 @@ class World:
         self.github = GitHub(
             faults=self.faults, folder=scratch / "git", clock=clock, token=keys.github_token.text
         )
-        self.cluster = Cluster(namespaces=[TEKTON_NAMESPACE, ARGOCD_NAMESPACE, *ENVIRONMENTS])
+        self.cluster = Cluster(
+            namespaces=[TEKTON_NAMESPACE, FORKS_NAMESPACE, ARGOCD_NAMESPACE, *ENVIRONMENTS]
+        )
         self.kubernetes = KubernetesApi(
             cluster=self.cluster, faults=self.faults, accounts=(_hub(keys.kubernetes_token.text),)
         )
@@ -216,9 +223,12 @@ class World:
 
 
 def _hub(token: str) -> Access:
-    """Return the hub's service account: it creates runs, and otherwise only looks."""
+    """Return the hub's service account: it creates runs and ends them, and otherwise only looks."""
     rules = (
-        Rule(kind=PIPELINE_RUNS, verbs=_READ | {"create"}, namespace=TEKTON_NAMESPACE),
+        *(
+            Rule(kind=PIPELINE_RUNS, verbs=_READ | {"create", "patch"}, namespace=namespace)
+            for namespace in (TEKTON_NAMESPACE, FORKS_NAMESPACE)
+        ),
         Rule(kind=APPLICATIONS, verbs=_READ),
     )
     return Access(user="system:serviceaccount:trunkline:trunkline", token=token, rules=rules)

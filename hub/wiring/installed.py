@@ -54,4 +54,9 @@ def _package_handlers() -> tuple[Any, ...]:
 def platform_of(settings: Settings) -> Platform:
     """Return what handlers see of the settings."""
     context = settings.github.status_context if settings.github else "trunkline/ci"
-    return Platform.of(settings.platform, status_context=context)
+    forks = settings.kubernetes.forks if settings.kubernetes else None
+    return Platform.of(
+        settings.platform,
+        status_context=context,
+        fork_pipeline=forks.pipeline if forks else None,
+    )

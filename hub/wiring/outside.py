@@ -5,13 +5,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.actions.action import Performers
+from hub.actions.action import Call, Performers
 from hub.actions.argocd import ReadApplication
-from hub.actions.github import SetCommitStatus
+from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest, SetCommitStatus
 from hub.actions.gitops import BumpImage, ReadImage
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
-from hub.actions.tekton import ReadPipelineRun, StartPipelineRun
+from hub.actions.tekton import (
+    CancelSuperseded,
+    ReadPipelineRun,
+    ReleasePipelineRuns,
+    StartPipelineRun,
+)
 from hub.bus.interface import Bus
 from hub.clients.argocd import ArgoCD
 from hub.clients.github import GitHub
@@ -40,12 +45,16 @@ async def outside(
     """Open the clients that the settings name, and yield which action is performed by which."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(Http(monotonic=clocks.monotonic, wall=clocks.wall))
-        performers: dict[Any, Any] = {}
+        performers: dict[Any, Any] = {ReadPullRequest: _unknown_pull}
         github = GitHub(
             settings=settings.github or GitHubSettings(), http=http, token=secrets.github
         )
         if settings.github:
-            performers[SetCommitStatus] = github.set_status
+            performers |= {
+                SetCommitStatus: github.set_status,
+                ReadPullRequest: github.read_pull,
+                MayWrite: github.may_write,
+            }
         if settings.kubernetes:
             performers |= _cluster(settings.kubernetes, secrets, http)
         if settings.gitops:
@@ -81,12 +90,19 @@ async def outside(
         yield performers
 
 
+async def _unknown_pull(_action: ReadPullRequest, _call: Call) -> PullRequestNow | None:
+    """Answer where no GitHub is configured: builds go on, and nothing is superseded."""
+    return None
+
+
 def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict[Any, Any]:
     kubernetes = Kubernetes(settings=settings, http=http, token=secrets.kubernetes)
     tekton = Tekton(settings=settings, kubernetes=kubernetes)
     return {
         StartPipelineRun: tekton.start,
         ReadPipelineRun: tekton.read,
+        CancelSuperseded: tekton.cancel_superseded,
+        ReleasePipelineRuns: tekton.release,
         ReadApplication: ArgoCD(kubernetes).read,
     }
 

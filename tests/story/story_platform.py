@@ -125,6 +125,11 @@ class Platform:
         """Wait until the hub has nothing to do, whatever the world is at."""
         await eventually(lambda: self._is_idle(retrying=retrying))
 
+    async def hub_has_heard(self) -> None:
+        """Wait until the hub has done what GitHub's events ask for, while pipelines may stand."""
+        await self.world.github.settled()
+        await self.hub_is_idle()
+
     async def _is_quiet(self, *, retrying: bool) -> bool:
         before = await self._last_position()
         await self.world.settled()
@@ -202,6 +207,23 @@ class Platform:
         """The commits that PipelineRuns were started for."""
         runs = self.pipeline_runs()
         return [run["metadata"]["annotations"]["trunkline.dev/revision"] for run in runs]
+
+    def states(self) -> dict[str, str]:
+        """How each PipelineRun stands, by its commit: `Running`, `Cancelled` ..."""
+        return {
+            run["metadata"]["annotations"]["trunkline.dev/revision"]: (
+                run.get("status", {}).get("conditions", [{}])[0].get("reason", "")
+            )
+            for run in self.pipeline_runs()
+        }
+
+    async def until_state(self, commit: Commit, reason: str) -> None:
+        """Wait until the PipelineRun of a commit stands so."""
+
+        async def stands() -> bool:
+            return self.states().get(commit.sha) == reason
+
+        await eventually(stands)
 
     def statuses(self, commit: Commit, *, repository: str = SOURCE) -> list[str]:
         """Every state that a commit was given, in order."""

@@ -59,7 +59,7 @@ async def test_a_pull_request_from_a_fork_runs_nothing(platform):
     assert platform.statuses(commit) == []
     delivery = platform.last_delivery("pull_request")
     assert await platform.verdict("start_pipeline_run", delivery.guid) == (
-        "skipped: it comes from a fork"
+        "skipped: it comes from a fork: its commit waits for an approval"
     )
 
 

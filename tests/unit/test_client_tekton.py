@@ -104,6 +104,7 @@ def test_the_manifest_says_what_is_built_and_where_it_came_from() -> None:
     assert body["metadata"]["labels"] == {
         "app.kubernetes.io/managed-by": "trunkline",
         "app.kubernetes.io/name": "order-service",
+        "app.kubernetes.io/component": "ci",
         "backstage.io/kubernetes-id": "order-service",
         "trunkline.dev/service": "order-service",
     }
@@ -114,6 +115,7 @@ def test_the_manifest_says_what_is_built_and_where_it_came_from() -> None:
         "trunkline.dev/revision": SHA,
         "trunkline.dev/event-id": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
         "trunkline.dev/event-source": "https://github.com/company/order-service",
+        "pruner.tekton.dev/resourceNameLabelKey": "trunkline.dev/service",
     }
     assert body["spec"] == {
         "pipelineRef": {"name": "microservice-ci"},

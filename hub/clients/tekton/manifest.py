@@ -13,6 +13,7 @@ from hub.clients.names import LABEL_LENGTH, check_revision, label_of, split_repo
 from hub.clients.tekton.marks import (
     BRANCH,
     MANAGED_BY,
+    PULL_REQUEST,
     REPOSITORY,
     REVISION,
     SERVICE,
@@ -20,11 +21,14 @@ from hub.clients.tekton.marks import (
     Named,
 )
 from hub.errors import PermanentError
-from hub.settings import KubernetesSettings
+from hub.settings import ForkSettings, KubernetesSettings
 
 _WORKSPACE = "source"
 _TIMEOUT = "1h0m0s"
 """Tekton's own default, said aloud so that a cluster's other default does not change it."""
+
+PENDING = "PipelineRunPending"
+"""Tekton does not begin a run whose `spec.status` says so, until it says it no more."""
 
 _SHORT_REVISION = 7
 _IMAGE_TAG = 12
@@ -81,6 +85,7 @@ class _Spec(ObjectPart):
     task_run_template: _TaskRunTemplate
     workspaces: tuple[_Workspace, ...]
     timeouts: _Timeouts = _Timeouts()
+    status: str | None = None
 
 
 class Manifest(ObjectPart):
@@ -93,7 +98,7 @@ class Manifest(ObjectPart):
 
     def to_json(self) -> bytes:
         """Return it as the API server takes it."""
-        return self.model_dump_json(by_alias=True).encode()
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 def manifest(action: StartPipelineRun, call: Call, settings: KubernetesSettings) -> Manifest:
@@ -105,19 +110,33 @@ def manifest(action: StartPipelineRun, call: Call, settings: KubernetesSettings)
     split_repository(action.repository)
     check_revision(action.revision)
     _check_clone_url(action.clone_url)
+    lane = lane_of(settings, fork=action.fork)
     return Manifest(
         metadata=_Metadata(
             name=run_name(action),
-            labels=_labels(label_of(action.service)),
+            labels=_labels(action),
             annotations=_annotations(action, call),
         ),
         spec=_Spec(
             pipeline_ref=Named(name=action.pipeline),
             params=_params(action),
-            task_run_template=_TaskRunTemplate(service_account_name=settings.service_account),
+            task_run_template=_TaskRunTemplate(service_account_name=lane.service_account),
             workspaces=(_workspace(settings.workspace_size),),
+            status=PENDING if settings.runs_per_service else None,
         ),
     )
+
+
+def lane_of(settings: KubernetesSettings, *, fork: bool) -> KubernetesSettings | ForkSettings:
+    """Return where a run belongs and as whom it runs. Raises PermanentError for a fork's without.
+
+    A stranger's commit never falls back to the namespace and the account that have secrets.
+    """
+    if not fork:
+        return settings
+    if settings.forks is None:
+        raise PermanentError("forks are not built: the settings have no kubernetes.forks")
+    return settings.forks
 
 
 def run_name(action: StartPipelineRun) -> str:
@@ -139,13 +158,16 @@ def branch_of(ref: str) -> str:
     return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
 
 
-def _labels(service: str) -> dict[str, str]:
+def _labels(action: StartPipelineRun) -> dict[str, str]:
+    service = label_of(action.service)
+    number = action.pull_request
     return {
         MANAGED_BY: US,
         "app.kubernetes.io/name": service,
+        "app.kubernetes.io/component": "ci",
         "backstage.io/kubernetes-id": service,
         SERVICE: service,
-    }
+    } | ({} if number is None else {PULL_REQUEST: str(number)})
 
 
 def _annotations(action: StartPipelineRun, call: Call) -> dict[str, str]:
@@ -156,6 +178,7 @@ def _annotations(action: StartPipelineRun, call: Call) -> dict[str, str]:
         REVISION: action.revision,
         "trunkline.dev/event-id": call.event.id,
         "trunkline.dev/event-source": call.event.source,
+        "pruner.tekton.dev/resourceNameLabelKey": SERVICE,
     }
 
 

@@ -8,6 +8,7 @@ SERVICE = "trunkline.dev/service"
 REPOSITORY = "trunkline.dev/repository"
 BRANCH = "trunkline.dev/branch"
 REVISION = "trunkline.dev/revision"
+PULL_REQUEST = "trunkline.dev/pull-request"
 
 
 class Named(ObjectPart):

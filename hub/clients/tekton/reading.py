@@ -1,5 +1,7 @@
 """What the hub reads of a PipelineRun, in either API version. Pure: no I/O."""
 
+from dataclasses import dataclass
+
 from pydantic import Field, JsonValue, ValidationError
 
 from hub.actions.tekton import PipelineRun, RunState, StartPipelineRun
@@ -15,6 +17,7 @@ from hub.clients.tekton.marks import (
 )
 from hub.errors import PermanentError
 
+_PENDING = "PipelineRunPending"
 _CANCELLED = frozenset({"Cancelled", "PipelineRunCancelled"})
 _TIMED_OUT = frozenset({"PipelineRunTimeout"})
 
@@ -23,6 +26,7 @@ class _ReadMetadata(ObjectPart):
     namespace: str = ""
     name: str = ""
     uid: str = ""
+    resource_version: str = ""
     creation_timestamp: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
@@ -30,6 +34,7 @@ class _ReadMetadata(ObjectPart):
 
 class _ReadSpec(ObjectPart):
     pipeline_ref: Named = Named()
+    status: str = ""
 
 
 class _Condition(ObjectPart):
@@ -61,17 +66,14 @@ class _Object(ObjectPart):
 
 def read_run(body: bytes) -> PipelineRun:
     """Read a PipelineRun of either version. Raises PermanentError where it is none."""
-    try:
-        run = _Object.model_validate_json(body)
-    except ValidationError as error:
-        raise PermanentError("the Kubernetes API sent a PipelineRun that cannot be read") from error
+    run = _parsed(body)
     said = run.metadata.annotations
     condition = _succeeded(run.status)
     return PipelineRun(
         namespace=run.metadata.namespace,
         name=run.metadata.name,
         uid=run.metadata.uid,
-        state=_state(condition),
+        state=_state(condition, run.spec.status),
         pipeline=run.spec.pipeline_ref.name,
         service=run.metadata.labels.get(SERVICE, ""),
         repository=said.get(REPOSITORY, ""),
@@ -82,6 +84,38 @@ def read_run(body: bytes) -> PipelineRun:
         started_at=run.status.start_time or run.metadata.creation_timestamp,
         finished_at=run.status.completion_time,
         results=_results(run.status),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run that goes on or waits, as it was at one version."""
+
+    name: str
+    version: str
+    """Its resource version: a change that names it is refused where the run has moved on."""
+    pending: bool
+    ending: bool
+    """Whether somebody has told it to end."""
+    created_at: str
+    repository: str
+    revision: str
+
+
+def read_unfinished(body: bytes) -> Unfinished | None:
+    """Read what decides about a run from outside; None for one that has finished."""
+    run = _parsed(body)
+    state = _state(_succeeded(run.status), run.spec.status)
+    if state.finished:
+        return None
+    return Unfinished(
+        name=run.metadata.name,
+        version=run.metadata.resource_version,
+        pending=state is RunState.PENDING,
+        ending=run.spec.status not in {"", _PENDING},
+        created_at=run.metadata.creation_timestamp,
+        repository=run.metadata.annotations.get(REPOSITORY, ""),
+        revision=run.metadata.annotations.get(REVISION, ""),
     )
 
 
@@ -100,11 +134,18 @@ def _succeeded(status: _ReadStatus) -> _Condition:
     return next(found, _Condition())
 
 
-def _state(condition: _Condition) -> RunState:
+def _parsed(body: bytes) -> _Object:
+    try:
+        return _Object.model_validate_json(body)
+    except ValidationError as error:
+        raise PermanentError("the Kubernetes API sent a PipelineRun that cannot be read") from error
+
+
+def _state(condition: _Condition, wanted: str) -> RunState:
     if condition.status == "True":
         return RunState.SUCCEEDED
     if condition.status != "False":
-        return RunState.RUNNING
+        return RunState.PENDING if wanted == _PENDING else RunState.RUNNING
     if condition.reason in _CANCELLED:
         return RunState.CANCELLED
     return RunState.TIMED_OUT if condition.reason in _TIMED_OUT else RunState.FAILED

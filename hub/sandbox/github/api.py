@@ -9,6 +9,7 @@ from hub.sandbox.github.checks import Checks
 from hub.sandbox.github.commits import compare, get_commit
 from hub.sandbox.github.deliveries import Deliveries
 from hub.sandbox.github.objects import Places
+from hub.sandbox.github.people import People
 from hub.sandbox.github.rest import gate, not_found, spoilt
 from hub.sandbox.github.statuses import Statuses
 from hub.sandbox.repository import Repository
@@ -27,6 +28,7 @@ def build_api(
     statuses: Statuses,
     checks: Checks,
     deliveries: Deliveries,
+    people: People,
 ) -> web.Application:
     """Return the API as an aiohttp application."""
 
@@ -51,6 +53,8 @@ def build_api(
             web.get(f"{commit}/status", on(statuses.combine)),
             web.get(f"{commit}/statuses", on(statuses.list)),
             web.get(f"{commit}/check-runs", on(checks.list)),
+            web.get(f"{repository}/pulls/{{number:{_NUMBER}}}", on(people.pull)),
+            web.get(f"{repository}/collaborators/{{user}}/permission", on(people.permission)),
             web.get(commit, on(get_commit)),
             web.get(f"{repository}/compare/{{basehead:.+}}", on(compare)),
             web.post(check, on(checks.create)),

@@ -18,6 +18,7 @@ from hub.sandbox.github.deliveries import Deliveries
 from hub.sandbox.github.hooks import Hook, Webhooks
 from hub.sandbox.github.objects import Places
 from hub.sandbox.github.payloads import PullRequest
+from hub.sandbox.github.people import People
 from hub.sandbox.github.statuses import Statuses
 from hub.sandbox.history import Commit, Person
 from hub.sandbox.loopback import Loopback
@@ -25,7 +26,7 @@ from hub.sandbox.repository import DEVELOPER, Change, Repository
 
 _HEADS = "refs/heads/"
 _BRANCHES_AND_TAGS = (_HEADS, "refs/tags/")
-_EVENTS = ("push", "pull_request")
+_EVENTS = ("push", "pull_request", "issue_comment")
 
 
 class GitHub:
@@ -38,6 +39,7 @@ class GitHub:
         self.checks = Checks()
         self.webhooks = Webhooks()
         self.pull_requests: list[PullRequest] = []
+        self.people = People(lambda: self.pull_requests)
         self.git = GitHttp(faults=faults, find=self.find, token=token)
         self._folder = folder
         self._clock = clock
@@ -50,6 +52,7 @@ class GitHub:
                 statuses=self.statuses,
                 checks=self.checks,
                 deliveries=Deliveries(self.webhooks),
+                people=self.people,
             )
         )
 
@@ -146,6 +149,18 @@ class GitHub:
         self.pull_requests.append(pull)
         await self._publish(pull, "opened", before="")
         return pull
+
+    def comment(self, pull: PullRequest, body: str, *, by: str, action: str = "created") -> None:
+        """Comment on a pull request; the webhooks are under way when this returns."""
+        payload = payloads.issue_comment(self.places, pull, body, by=by, action=action)
+        self.webhooks.send(pull.base.name, "issue_comment", payload)
+
+    def close_pull_request(self, pull: PullRequest) -> None:
+        """Close a pull request, of which nobody is told here."""
+        self.pull_requests = [
+            replace(one, open=False) if one.number == pull.number else one
+            for one in self.pull_requests
+        ]
 
     async def settled(self) -> None:
         """Wait until every webhook has been answered or given up."""

@@ -1,4 +1,4 @@
-"""The payloads of the events that the sandbox delivers: `ping`, `push` and `pull_request`. Pure.
+"""The payloads of the events that the sandbox delivers. Pure.
 
 Shapes: https://docs.github.com/en/webhooks/webhook-events-and-payloads.
 """
@@ -33,6 +33,7 @@ class PullRequest:
     head_sha: str
     title: str
     opened_at: datetime
+    open: bool = True
 
 
 def push(
@@ -71,10 +72,41 @@ def pull_request(places: Places, pull: PullRequest, action: str, *, before: str)
     return {
         "action": action,
         "number": pull.number,
-        "pull_request": _pull(places, pull),
+        "pull_request": shown(places, pull),
         **moved,
         "repository": _repository(places, pull.base),
         **_context(places, pull.base),
+    }
+
+
+def issue_comment(places: Places, pull: PullRequest, body: str, *, by: str, action: str) -> Json:
+    """Return the payload of `issue_comment` on a pull request.
+
+    `author_association` is what the sender's rights are not to be read from.
+    """
+    page = f"{places.web}/{pull.base.name}/pull/{pull.number}"
+    url = f"{places.api}/repos/{pull.base.name}"
+    return {
+        "action": action,
+        "issue": {
+            "url": f"{url}/issues/{pull.number}",
+            "html_url": page,
+            "number": pull.number,
+            "title": pull.title,
+            "state": "open" if pull.open else "closed",
+            "user": objects.user(places, SENDER),
+            "pull_request": {"url": f"{url}/pulls/{pull.number}", "html_url": page},
+        },
+        "comment": {
+            "id": objects.stable_number(page + body),
+            "html_url": f"{page}#issuecomment-{objects.stable_number(page + body)}",
+            "user": objects.user(places, by),
+            "author_association": "OWNER",
+            "body": body,
+        },
+        "repository": _repository(places, pull.base),
+        "organization": objects.organization(places, pull.base.name.split("/")[0]),
+        "sender": objects.user(places, by),
     }
 
 
@@ -146,7 +178,8 @@ def _person(person: Person) -> Json:
     return {"name": person.name, "email": person.email, **known}
 
 
-def _pull(places: Places, pull: PullRequest) -> Json:
+def shown(places: Places, pull: PullRequest) -> Json:
+    """Return a pull request, as the REST API has it too."""
     url = f"{places.api}/repos/{pull.base.name}"
     page = f"{places.web}/{pull.base.name}/pull/{pull.number}"
     opened_at = rfc3339(pull.opened_at)
@@ -159,7 +192,7 @@ def _pull(places: Places, pull: PullRequest) -> Json:
         "patch_url": f"{page}.patch",
         "issue_url": f"{url}/issues/{pull.number}",
         "number": pull.number,
-        "state": "open",
+        "state": "open" if pull.open else "closed",
         "locked": False,
         "title": pull.title,
         "user": objects.user(places, SENDER),

@@ -21,6 +21,7 @@ _MAX_NAME_PART = 63
 _MAX_ANNOTATIONS_BYTES = 256 * 1024
 _MAX_TEKTON_NAME = 63
 """A run's name becomes a label of its pods."""
+_PENDING = "PipelineRunPending"
 _TEKTON_WEBHOOK = "validation.webhook.pipeline.tekton.dev"
 
 
@@ -56,6 +57,23 @@ def check_object(kind: Kind, body: Object) -> None:
         raise invalid(kind, str(metadata.get("name", "")), causes)
     if kind == PIPELINE_RUNS:
         _check_pipeline_run(body)
+
+
+def check_change(kind: Kind, before: Object, after: Object) -> None:
+    """Refuse what Tekton's webhook refuses of a change to a run. Raises Refusal."""
+    if kind != PIPELINE_RUNS or before.get("spec") == after.get("spec"):
+        return
+    old, new = (_without_status(one) for one in (before, after))
+    if "completionTime" in (before.get("status") or {}):
+        raise _denied("Once the PipelineRun is complete, no updates are allowed: spec")
+    if old != new and (before.get("status") or {}).get("startTime"):
+        raise _denied("Once the PipelineRun has started, only status updates are allowed: spec")
+    if (before.get("status") or {}).get("startTime") and after["spec"].get("status") == _PENDING:
+        raise _denied("invalid value: PipelineRun cannot be Pending after it is started: spec")
+
+
+def _without_status(run: Object) -> Object:
+    return {name: value for name, value in (run.get("spec") or {}).items() if name != "status"}
 
 
 def _name_of(body: Object) -> str:

@@ -12,7 +12,7 @@ from secrets import token_hex
 from uuid import uuid4
 
 from hub.sandbox.clock import rfc3339
-from hub.sandbox.kubernetes.admission import check_object, check_type
+from hub.sandbox.kubernetes.admission import check_change, check_object, check_type
 from hub.sandbox.kubernetes.changes import ChangeLog, Follower
 from hub.sandbox.kubernetes.kinds import APPLICATIONS, KINDS, PIPELINE_RUNS, Kind, Object, copy_of
 from hub.sandbox.kubernetes.refusal import (
@@ -164,6 +164,7 @@ class Cluster:
         _check_versions(kind, before, wanted)
         after = _accepted(kind, before, wanted, status=status)
         check_object(kind, after)
+        check_change(kind, before, after)
         if after == before:
             return copy_of(before)
         if _without(after, "metadata", "status") != _without(before, "metadata", "status"):

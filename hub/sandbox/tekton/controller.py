@@ -12,6 +12,7 @@ from hub.sandbox.kubernetes.refusal import Refusal
 from hub.sandbox.pace import Pace
 from hub.sandbox.tekton.sending import CloudEvents
 from hub.sandbox.tekton.states import (
+    PENDING,
     RUNNING,
     STARTED,
     Condition,
@@ -19,6 +20,7 @@ from hub.sandbox.tekton.states import (
     ending,
     is_cancelled,
     is_finished,
+    is_pending,
     status_of,
     unrunnable,
 )
@@ -81,8 +83,27 @@ class Tekton:
 
     async def _control(self, created: Follower) -> None:
         async for change in created:
-            if change.type == "ADDED" and not is_finished(change.object):
-                self._runs.start(self._run(change.object))
+            run = change.object
+            if change.after is None or is_finished(run):
+                continue
+            if is_pending(run):
+                self._hold(run)
+            elif change.before is None or is_pending(change.before):
+                self._runs.start(self._run(run))
+
+    def _hold(self, run: Object) -> None:
+        """Say of a pending run that it waits; nobody else is told."""
+        if not run.get("status"):
+            now = datetime.now(UTC)
+            status = status_of(run, PENDING, now, registry=self._registry)
+            metadata = run["metadata"]
+            self._cluster.patch(
+                PIPELINE_RUNS,
+                metadata["namespace"],
+                metadata["name"],
+                {"status": status},
+                status=True,
+            )
 
     async def _run(self, created: Object) -> None:
         try:
@@ -92,16 +113,19 @@ class Tekton:
             return
 
     async def _take_through(self, created: Object) -> None:
-        wrong = unrunnable(created, self._pipelines)
-        self._become(created, wrong or STARTED)
-        if wrong is not None:
-            return
-        await self.pace.stage()
-        self._become(created, RUNNING)
-        await self.pace.stage()
         name = created["metadata"]["name"]
+        cancelled = ending(Outcome.CANCELLED, name, "")
+        wrong = unrunnable(created, self._pipelines)
+        for stage in (STARTED, RUNNING):
+            if is_cancelled(self._read(created)):
+                self._become(created, cancelled)
+                return
+            self._become(created, wrong or stage)
+            if wrong is not None:
+                return
+            await self.pace.stage()
         if is_cancelled(self._read(created)):
-            self._become(created, ending(Outcome.CANCELLED, name, ""))
+            self._become(created, cancelled)
             return
         plan = self._plan(labels_of(created).get(_SERVICE, ""))
         self._become(created, ending(plan.outcome, name, plan.message))

@@ -16,6 +16,7 @@ TASKS = ("clone", "test", "build", "push")
 """What the simulated pipeline consists of."""
 REQUIRED_PARAMS = ("git-url", "git-revision", "image-tag")
 """Those without a default, on which the results depend."""
+_PENDING = "PipelineRunPending"
 _CANCELLING = {"Cancelled", "CancelledRunFinally", "StoppedRunFinally"}
 
 
@@ -41,6 +42,11 @@ STARTED = Condition(
     status="Unknown",
     reason="Started",
     message="Not all Tasks in the Pipeline have finished executing",
+)
+PENDING = Condition(
+    status="Unknown",
+    reason="PipelineRunPending",
+    message="PipelineRun is pending",
 )
 RUNNING = Condition(
     status="Unknown",
@@ -98,7 +104,6 @@ def status_of(run: Object, condition: Condition, now: datetime, *, registry: str
     """Return the whole status that a run has in this condition."""
     at = rfc3339(now)
     status: Object = {
-        "startTime": (run.get("status") or {}).get("startTime", at),
         "conditions": [
             {
                 "type": "Succeeded",
@@ -109,7 +114,9 @@ def status_of(run: Object, condition: Condition, now: datetime, *, registry: str
             }
         ],
     }
-    if condition != STARTED:
+    if condition != PENDING:
+        status["startTime"] = (run.get("status") or {}).get("startTime", at)
+    if condition not in {PENDING, STARTED}:
         status["childReferences"] = _children(run)
     if condition.status != "Unknown":
         status["completionTime"] = at
@@ -121,6 +128,11 @@ def status_of(run: Object, condition: Condition, now: datetime, *, registry: str
 def is_finished(run: Object) -> bool:
     """Whether nothing more will happen to a run."""
     return "completionTime" in (run.get("status") or {})
+
+
+def is_pending(run: Object) -> bool:
+    """Whether a run may not begin yet."""
+    return run["spec"].get("status") == _PENDING and not is_finished(run)
 
 
 def is_cancelled(run: Object) -> bool:
