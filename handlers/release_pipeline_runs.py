@@ -17,7 +17,13 @@ _MINUTES = (1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 1440)
 """After which a run that waits is looked at again, though nobody has told of an end."""
 
 
-@on(PipelineRunQueued, PipelineRunFinished, lane=lambda event: f"{event.namespace}/{event.name}")
+def _lane(event: PipelineRunQueued | PipelineRunFinished) -> str:
+    """Keep the end of a run apart from its wait, which holds its lane until the next look."""
+    run = f"{event.namespace}/{event.name}"
+    return f"queued/{run}" if isinstance(event, PipelineRunQueued) else run
+
+
+@on(PipelineRunQueued, PipelineRunFinished, lane=_lane)
 async def release_pipeline_runs(
     event: PipelineRunQueued | PipelineRunFinished, do: Do
 ) -> Skipped | None:

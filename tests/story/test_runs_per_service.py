@@ -1,5 +1,7 @@
 """A service's builds wait for each other where there is a limit; the cluster keeps count."""
 
+import asyncio
+
 import pytest
 from story_platform import with_settings
 
@@ -40,6 +42,15 @@ async def test_a_second_build_waits_for_the_first_and_then_runs(platform):
     assert waiting(platform) == []
     assert {*platform.states().values()} == {"Succeeded"}
     assert platform.states().keys() == {first.sha, second.sha, third.sha}
+
+
+async def test_no_end_has_to_wait_for_the_next_look_at_what_waits(platform):
+    await pushed(platform, "One", "Two", "Three", "Four")
+    platform.world.tekton.pace.release()
+    async with asyncio.timeout(30):
+        await platform.settled()
+
+    assert [*platform.states().values()] == ["Succeeded"] * 4
 
 
 async def test_another_service_does_not_wait(platform):
