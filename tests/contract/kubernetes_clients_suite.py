@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes_home import CALL, START, Home, read_of
+from kubernetes_home import CALL, PULLED, START, Home, read_of
 
 from hub.actions.argocd import ReadApplication
-from hub.actions.tekton import RunState
+from hub.actions.tekton import CancelSuperseded, ReleasePipelineRuns, RunState
 from hub.clients.tekton.manifest import run_name
 from hub.errors import PermanentError
 
@@ -111,6 +111,61 @@ class TektonSuite:
             read = await home.clients.tekton.read(wrong, CALL)
             assert read.state is RunState.GONE
             assert (read.namespace, read.name) == (wrong.namespace, wrong.run)
+
+    async def test_what_runs_for_an_older_commit_of_a_pull_request_is_cancelled(
+        self, home: Home
+    ) -> None:
+        tekton = home.clients.tekton
+        old = await tekton.start(PULLED, CALL)
+        new = await tekton.start(replace(PULLED, revision="b" * 40), CALL)
+        other = await tekton.start(replace(PULLED, revision="c" * 40, pull_request=8), CALL)
+        push = await tekton.start(START, CALL)
+
+        cancelled = await tekton.cancel_superseded(superseded(head="b" * 40), CALL)
+
+        assert cancelled == (old.name,)
+        assert (await home.spec(old.name))["status"] == "CancelledRunFinally"
+        for kept in (new, other, push):
+            assert "status" not in await home.spec(kept.name)
+
+    async def test_cancelling_again_or_what_has_finished_changes_nothing(self, home: Home) -> None:
+        tekton = home.clients.tekton
+        ended = await tekton.start(PULLED, CALL)
+        await home.finish(ended.name, {"conditions": [{"type": "Succeeded", "status": "True"}]})
+        going_on = await tekton.start(replace(PULLED, revision="c" * 40), CALL)
+        head = superseded(head="b" * 40)
+
+        assert await tekton.cancel_superseded(head, CALL) == (going_on.name,)
+        assert await tekton.cancel_superseded(head, CALL) == ()
+        assert "status" not in await home.spec(ended.name)
+
+    async def test_a_run_beyond_the_limit_waits_and_the_oldest_begins_first(
+        self, home: Home
+    ) -> None:
+        tekton = home.clients.limited(1)
+        runs = [await tekton.start(replace(START, revision=digit * 40), CALL) for digit in "abcd"]
+        release = ReleasePipelineRuns(namespace=home.namespace, service="order-service")
+
+        assert [run.state for run in runs] == [RunState.RUNNING, *[RunState.PENDING] * 3]
+        assert len(await tekton.release(release, CALL)) == 3
+        await home.finish(runs[0].name, {"conditions": [{"type": "Succeeded", "status": "False"}]})
+        waiting = await tekton.release(release, CALL)
+
+        assert len(waiting) == 2
+        begun = [run.name for run in runs if "status" not in await home.spec(run.name)]
+        assert begun == [run.name for run in runs if run.name not in waiting]
+        assert await home.clients.limited(0).release(release, CALL) == ()
+
+    async def test_a_fork_s_run_without_a_place_for_it_is_refused(self, home: Home) -> None:
+        with pytest.raises(PermanentError, match="no kubernetes.forks"):
+            await home.clients.tekton.start(replace(PULLED, fork=True), CALL)
+        assert await home.runs() == []
+
+
+def superseded(*, head: str) -> CancelSuperseded:
+    return CancelSuperseded(
+        service=PULLED.service, repository=PULLED.repository, pull_request=7, head=head
+    )
 
 
 class ArgoSuite:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +54,16 @@ class Clients:
     argocd: ArgoCD
     token_file: Path
     time: Time
+    settings: KubernetesSettings
+
+    def limited(self, most: int) -> Tekton:
+        """Return a client that lets so many runs of a service go on."""
+        settings = self.settings.model_copy(update={"runs_per_service": most})
+        return Tekton(settings=settings, kubernetes=self.kubernetes)
+
+
+PULLED = replace(START, ref="refs/pull/7/head", pull_request=7, push_image=False)
+"""A build of a pull request."""
 
 
 class Home(Protocol):
@@ -74,6 +84,10 @@ class Home(Protocol):
 
     async def runs(self) -> list[str]:
         """Return the names of all PipelineRuns in the namespace."""
+        ...
+
+    async def spec(self, name: str) -> Object:
+        """Return the spec of a PipelineRun in the namespace."""
         ...
 
     async def finish(self, name: str, status: Object) -> None:
@@ -107,6 +121,7 @@ async def clients_of(
             argocd=ArgoCD(kubernetes),
             token_file=token_file,
             time=time,
+            settings=settings,
         )
 
 

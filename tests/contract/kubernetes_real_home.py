@@ -57,6 +57,13 @@ class RealHome:
         )
         return [run["metadata"]["name"] for run in found]
 
+    async def spec(self, name: str) -> Object:
+        found = await asyncio.to_thread(
+            self.server.objects, "tekton.dev/v1", "PipelineRun", namespace=self.namespace
+        )
+        spec: Object = next(run["spec"] for run in found if run["metadata"]["name"] == name)
+        return spec
+
     async def finish(self, name: str, status: Object) -> None:
         run = self._here(run_manifest(name))
         await asyncio.to_thread(self.server.patch_status, run, status)

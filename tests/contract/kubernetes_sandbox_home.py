@@ -53,6 +53,10 @@ class SandboxHome:
     async def runs(self) -> list[str]:
         return [run["metadata"]["name"] for run in self.cluster.pipeline_runs()]
 
+    async def spec(self, name: str) -> Object:
+        spec: Object = self.cluster.get(PIPELINE_RUNS, self.namespace, name)["spec"]
+        return spec
+
     async def finish(self, name: str, status: Object) -> None:
         self.cluster.patch(PIPELINE_RUNS, self.namespace, name, {"status": status}, status=True)
 

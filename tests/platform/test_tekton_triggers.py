@@ -10,6 +10,7 @@ import pytest
 from tekton_files import Object, ask, built, findings, of_tekton, run_of_the_hub, the
 
 from handlers import start_pipeline_run
+from hub.actions.tekton import StartPipelineRun
 from hub.dispatch.platform import Platform
 from hub.dispatch.rehearsal import rehearse
 from hub.events.envelope import Envelope
@@ -88,7 +89,7 @@ async def hub_starts(event: str, body: bytes) -> bool:
     if event == "pull_request" and json.loads(body)["action"] not in STARTS:
         return False
     rehearsal = await rehearse(start_pipeline_run, change, platform=Platform())
-    return bool(rehearsal.actions)
+    return bool(rehearsal.of(StartPipelineRun))
 
 
 @pytest.mark.parametrize(
