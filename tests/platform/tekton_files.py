@@ -15,7 +15,7 @@ from hub.actions.action import Call
 from hub.actions.tekton import StartPipelineRun
 from hub.clients.tekton.manifest import manifest
 from hub.events.envelope import Envelope
-from hub.settings import KubernetesSettings
+from hub.settings import ForkSettings, KubernetesSettings
 
 ROOT = Path(__file__).parents[2] / "tekton"
 TRUSTED = "ci"
@@ -85,7 +85,12 @@ def documents(file: str) -> list[Object]:
 
 
 def run_of_the_hub(
-    *, namespace: str = TRUSTED, account: str = "pipeline", push: bool = True
+    *,
+    namespace: str = TRUSTED,
+    account: str = "pipeline",
+    push: bool = True,
+    pull_request: int | None = None,
+    runs_per_service: int = 0,
 ) -> Object:
     """Return the PipelineRun that the hub creates, with the namespace that its address has."""
     action = StartPipelineRun(
@@ -96,6 +101,8 @@ def run_of_the_hub(
         ref="refs/heads/main",
         revision=SHA,
         push_image=push,
+        pull_request=pull_request,
+        fork=namespace == UNTRUSTED,
     )
     event = Envelope(
         id="72d3162e-cc78-11e3-81ab-4c9367dc0958",
@@ -105,7 +112,11 @@ def run_of_the_hub(
         data=b"{}",
     )
     settings = KubernetesSettings(
-        url="https://kubernetes.default.svc", namespace=namespace, service_account=account
+        url="https://kubernetes.default.svc",
+        namespace=TRUSTED,
+        service_account="pipeline" if namespace == UNTRUSTED else account,
+        forks=ForkSettings(namespace=UNTRUSTED, service_account=account),
+        runs_per_service=runs_per_service,
     )
     call = Call(event=event, handler="start_pipeline_run", step=0, attempt=1)
     run: Object = json.loads(manifest(action, call, settings).to_json())

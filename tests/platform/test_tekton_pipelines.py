@@ -47,6 +47,18 @@ def test_tekton_accepts_the_run_that_the_hub_creates(
     assert the(built(), "ServiceAccount", account, namespace)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "account"), [(TRUSTED, "pipeline"), (UNTRUSTED, "pipeline-untrusted")]
+)
+def test_tekton_accepts_the_run_of_a_pull_request_that_waits(namespace: str, account: str) -> None:
+    run = run_of_the_hub(
+        namespace=namespace, account=account, push=False, pull_request=7, runs_per_service=1
+    )
+    assert run["spec"]["status"] == "PipelineRunPending"
+    assert run["spec"]["taskRunTemplate"] == {"serviceAccountName": account}
+    assert findings([*built(), run]) == []
+
+
 @pytest.mark.parametrize("namespace", [TRUSTED, UNTRUSTED])
 def test_a_pipeline_takes_exactly_what_the_hub_sends(namespace: str) -> None:
     spec = the(built(), "Pipeline", "microservice-ci", namespace)["spec"]
