@@ -157,7 +157,7 @@ class TektonSuite:
         assert await home.clients.limited(0).release(release, CALL) == ()
 
     async def test_a_fork_s_run_without_a_place_for_it_is_refused(self, home: Home) -> None:
-        with pytest.raises(PermanentError, match="no kubernetes.forks"):
+        with pytest.raises(PermanentError, match=r"no kubernetes\.forks"):
             await home.clients.tekton.start(replace(PULLED, fork=True), CALL)
         assert await home.runs() == []
 
