@@ -57,9 +57,10 @@ class Time:
 
     async def hurry(self) -> None:
         """Let nobody sleep for long: move on for whoever sleeps, until cancelled."""
-        while True:
-            await asyncio.sleep(0.01)
-            await self.move(1.0)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await asyncio.sleep(0.01)
+                await self.move(1.0)
 
 
 def see(sighting: Sighting) -> Seen:
