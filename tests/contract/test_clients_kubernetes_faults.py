@@ -85,7 +85,7 @@ async def test_a_frozen_server_is_not_waited_for_and_makes_one_run(home: RealHom
 
 
 async def test_a_run_outlives_the_server_that_made_it(home: RealHome) -> None:
-    run = await start(home)
+    run = await start_at_last(home)
     await asyncio.to_thread(home.server.restart)
 
     assert await start_at_last(home) == run

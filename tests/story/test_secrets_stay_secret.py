@@ -99,6 +99,8 @@ class ServedHub:
 @pytest.fixture
 async def served(tmp_path, world, monkeypatch):
     monkeypatch.setenv(FROM_A_VARIABLE, world.credentials.pagerduty_key.text)
+    # It is the tests' own, and no setting.
+    monkeypatch.delenv("TRUNKLINE_SERVERS", raising=False)
     hub = ServedHub(tmp_path, world)
     async with hub.running():
         yield hub
