@@ -33,7 +33,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """The largest answer that is read. A PipelineRun or an Application with its managed fields can
 reach 1.5 MB (the limit of an object in etcd); nothing that is asked for comes near this."""
 
-_CONNECTIONS_PER_HOST = 20
+CONNECTIONS_PER_HOST = 20
 """So that a system which hangs holds only its own connections; GitHub allows 100 at once."""
 
 
@@ -70,12 +70,14 @@ class Http:
         *,
         resolver: AbstractResolver | None = None,
         call_seconds: float = CALL_SECONDS,
+        connections_per_host: int = CONNECTIONS_PER_HOST,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.monotonic = monotonic
         self.wall = wall
         self._resolver = resolver
+        self._connections_per_host = connections_per_host
         self._timeout = aiohttp.ClientTimeout(
             total=call_seconds,
             connect=min(CONNECT_SECONDS, call_seconds),
@@ -158,7 +160,7 @@ class Http:
                 connector=aiohttp.TCPConnector(
                     resolver=_CheckedResolver(self._resolver or aiohttp.ThreadedResolver()),
                     limit=0,
-                    limit_per_host=_CONNECTIONS_PER_HOST,
+                    limit_per_host=self._connections_per_host,
                 ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),

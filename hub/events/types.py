@@ -25,6 +25,8 @@ TEKTON: Final = "dev.tekton.event."
 
 PIPELINE_RUN_STARTED: Final = "dev.tekton.event.pipelinerun.started.v1"
 PIPELINE_RUN_RUNNING: Final = "dev.tekton.event.pipelinerun.running.v1"
+PIPELINE_RUN_UNKNOWN: Final = "dev.tekton.event.pipelinerun.unknown.v1"
+"""Neither begun nor ended: it waits, or what it refers to is looked up."""
 PIPELINE_RUN_SUCCESSFUL: Final = "dev.tekton.event.pipelinerun.successful.v1"
 PIPELINE_RUN_FAILED: Final = "dev.tekton.event.pipelinerun.failed.v1"
 """Failed, cancelled or timed out: the `Succeeded` condition's reason says which."""

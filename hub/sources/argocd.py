@@ -1,4 +1,4 @@
-"""Argo CD's notifications, as our templates in `argocd/notifications/` write them.
+"""Argo CD's notifications, as our templates in `argocd/notifications/` write them, and watches.
 
 The body is `{"about": ..., "app": {...}}`: which side of the Application has changed, and the
 Application's own fields. The Application alone is taken too. Argo CD cannot sign, so what it says
@@ -8,6 +8,7 @@ is a hint that handlers confirm.
 from collections.abc import Callable
 from typing import Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hub.errors import Malformed, UnsupportedMedia
@@ -21,14 +22,28 @@ from hub.events.argocd import (
     latest_change,
     operation_change,
 )
+from hub.events.kubernetes import only
 from hub.events.strict_json import read
-from hub.sources.interface import Headers, Ignored, Taken
+from hub.sources.interface import Headers, Ignored, Seen, Sighting, Taken
 from hub.sources.media import JSON, media_type
 
 _HINT = (
     "use the templates in argocd/notifications: without a webhook section with `method: POST` "
     "and a body, Argo CD sends the message's text by GET"
 )
+
+_PARTS = (
+    *("apiVersion", "kind", "metadata.namespace", "metadata.name", "metadata.uid"),
+    *("metadata.labels", "metadata.creationTimestamp", "spec.project", "status.sync.status"),
+    *("status.health.status", "status.health.lastTransitionTime", "status.health.message"),
+    *(
+        f"status.operationState.{part}"
+        for part in ("phase", "startedAt", "finishedAt", "message", "syncResult.revision")
+    ),
+    "status.operationState.syncResult.revisions",
+)
+"""What the data of an event that was watched have of the Application: a list of everything that it
+deploys would be most of it."""
 
 
 class _Notice(BaseModel):
@@ -67,3 +82,22 @@ def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
     if change is None:
         return Ignored("the Application is not in a state that is told of")
     return (envelope(app, change, data=body, hubkey=hubkey),)
+
+
+def see(sighting: Sighting) -> Seen:
+    """Make an Application the events that notifications of its states make. Raises Malformed."""
+    app = read(ApplicationChanged, sighting.body)
+    changes = (
+        created_change(app),
+        operation_change(app),
+        health_change(app),
+        deployed_change(app),
+    )
+    data = orjson.dumps(only(orjson.loads(sighting.body), _PARTS))
+    return Seen(
+        uid=app.uid,
+        events=tuple(
+            envelope(app, change, data=data, hubkey=None)
+            for change in sorted(filter(None, changes), key=lambda one: one.at)
+        ),
+    )

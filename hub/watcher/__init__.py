@@ -5,6 +5,7 @@ missed is seen when it lists them again. The ids of these events are derived fro
 those of the notifications are, so nothing is told twice.
 """
 
+from hub.watcher.kinds import Kinds
 from hub.watcher.lease import Election, Lease
 from hub.watcher.memory import Memory
 from hub.watcher.reflector import Surroundings
@@ -12,4 +13,13 @@ from hub.watcher.telling import Telling
 from hub.watcher.watched import WatchedKind
 from hub.watcher.watcher import Watcher
 
-__all__ = ["Election", "Lease", "Memory", "Surroundings", "Telling", "WatchedKind", "Watcher"]
+__all__ = [
+    "Election",
+    "Kinds",
+    "Lease",
+    "Memory",
+    "Surroundings",
+    "Telling",
+    "WatchedKind",
+    "Watcher",
+]

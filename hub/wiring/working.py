@@ -27,6 +27,7 @@ from hub.wiring.retention import PrunedLog, keep_tidy
 from hub.wiring.role import process_name
 from hub.wiring.secrets import open_secrets
 from hub.wiring.tasks import Tasks
+from hub.wiring.watching import watching
 
 BACKLOG_SECONDS = 5.0
 """Between two looks at the backlog: fresher than any scrape."""
@@ -86,6 +87,17 @@ class Work:
             clock=self._clocks.wall,
         )
         tasks.start(tidying, "retention")
+        watcher = await stack.enter_async_context(
+            watching(
+                self._settings,
+                token=self._secrets.kubernetes,
+                bus=bus,
+                metrics=metrics,
+                clocks=self._clocks,
+            )
+        )
+        if watcher is not None:
+            tasks.start(watcher.run(), "watcher")
         return backlog
 
     def _runner(

@@ -61,9 +61,14 @@ def send(
 @pytest.mark.parametrize("file", RUNS)
 @pytest.mark.parametrize("type_", TYPES, ids=lambda one: one["type"])
 def test_each_type_with_each_recorded_run_is_one_event(type_: dict[str, str], file: str) -> None:
+    body = run(file)
+    place = "namespaces/{namespace}/{kind}s/{name}".format(
+        kind=type_["type"].split(".")[3], **body["metadata"]
+    )
     for source in SOURCES:
-        event = send(type_["type"], type_["data_key"], run(file), source=source)
-        assert (event.type, event.source, event.hubkey) == (type_["type"], source, "tekton/a")
+        event = send(type_["type"], type_["data_key"], body, source=source)
+        assert event.source == f"/apis/tekton.dev/{place}"
+        assert (event.type, event.hubkey) == (type_["type"], "tekton/a")
         assert list(json.loads(event.data)) == [type_["data_key"]]
 
 
