@@ -1,7 +1,9 @@
 """The reactions: one file is one reaction, and this list is all of them."""
 
+from handlers.announce_composite import announce_composite
 from handlers.announce_dead_letter import announce_dead_letter
 from handlers.announce_deployment import announce_deployment
+from handlers.announce_drift import announce_drift
 from handlers.bump_image_tag import bump_image_tag
 from handlers.page_on_degraded import page_on_degraded
 from handlers.release_pipeline_runs import release_pipeline_runs
@@ -20,4 +22,6 @@ HANDLERS = (
     announce_deployment,
     announce_dead_letter,
     page_on_degraded,
+    announce_composite,
+    announce_drift,
 )

@@ -190,6 +190,9 @@ class PlatformSettings(Branch):
     """The branches that are built, and the environments that their images are bumped in."""
     production: str = "production"
     channel: str = "#deployments"
+    channels: dict[str, str] = {}
+    """The channels of the teams that own databases, buckets and queues, by the label
+    `trunkline.dev/owner`; the others are told of in `channel`."""
     run_url: HttpUrl | None = None
     """Tekton Dashboard or the like; `/{namespace}/{name}` is added."""
     application_url: HttpUrl | None = None

@@ -25,6 +25,7 @@ class PostedMessage:
 
     channel: str
     ts: str
+    """Empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class KeepMessage(Action[PostedMessage]):
     lines: tuple[MessageLine, ...]
     version: int
     """Grows with the state that is shown: an update with a lower version changes nothing."""
+    only_update: bool = False
+    """Whether nothing is said where nothing was said before: that all is well again."""
 
     def supposed(self) -> PostedMessage:
         """A message that has been posted."""

@@ -27,6 +27,8 @@ class Platform:
     """What builds an approved commit of a fork; None where forks are never built."""
     production: str = "production"
     channel: str = "#deployments"
+    channels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The channels of the teams that own something, by the team."""
     status_context: str = "trunkline/ci"
     run_url: str | None = None
     application_url: str | None = None
@@ -48,6 +50,7 @@ class Platform:
             fork_pipeline=fork_pipeline,
             production=settings.production,
             channel=settings.channel,
+            channels=MappingProxyType(dict(settings.channels)),
             status_context=status_context,
             run_url=settings.run_url,
             application_url=settings.application_url,
@@ -66,6 +69,10 @@ class Platform:
     def environments(self, branch: str) -> tuple[str, ...]:
         """Return the environments that a branch's builds go to; none where it is not built."""
         return self.branches.get(branch, ())
+
+    def channel_of(self, owner: str) -> str:
+        """Return the channel of a team; that of the deployments where it has none of its own."""
+        return self.channels.get(owner, self.channel)
 
     def run_link(self, namespace: str, name: str) -> str | None:
         """Return the page of a PipelineRun, where there is one."""

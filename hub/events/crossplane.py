@@ -22,6 +22,8 @@ from hub.events.view import View
 
 OWNER = "trunkline.dev/owner"
 """Label: the team whose channel is told."""
+ENVIRONMENT = "trunkline.dev/environment"
+"""Label: where it is used; else its namespace says so."""
 
 
 class CrossplaneObject(View):
@@ -36,7 +38,25 @@ class CrossplaneObject(View):
     name: str = Field(validation_alias=AliasPath("metadata", "name"))
     uid: Text = Field("", validation_alias=AliasPath("metadata", "uid"))
     owner: Text = Field("", validation_alias=AliasPath("metadata", "labels", OWNER))
+    labelled: Text = Field("", validation_alias=AliasPath("metadata", "labels", ENVIRONMENT))
+    claim: Text = Field("", validation_alias=AliasPath("spec", "claimRef", "name"))
+    """The claim that a composite was made for."""
     conditions: Conditions = Field((), validation_alias=AliasPath("status", "conditions"))
+
+    @property
+    def place(self) -> str:
+        """`namespace/name`, or the name alone."""
+        return "/".join(filter(None, (self.namespace, self.name)))
+
+    @property
+    def environment(self) -> str:
+        """Where it is used."""
+        return self.labelled or self.namespace
+
+    @property
+    def since(self) -> str:
+        """When a condition changed last. RFC 3339; empty where there is none."""
+        return max((one.since for one in self.conditions), default="")
 
     @property
     def message(self) -> str:

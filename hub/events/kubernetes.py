@@ -1,6 +1,7 @@
 """What the objects of Kubernetes have in common, for the views that read them."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
@@ -42,6 +43,15 @@ Conditions = Annotated[tuple[Condition, ...], BeforeValidator(none_for_null)]
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition:
     """Return the condition of this type; an empty one where there is none yet."""
     return next((one for one in conditions if one.type == kind), Condition())
+
+
+def unix_time(time: str) -> float | None:
+    """Return an RFC 3339 time as Unix time; None for what is none."""
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def only(found: JsonValue, paths: Iterable[str]) -> dict[str, JsonValue]:

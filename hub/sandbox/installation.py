@@ -9,6 +9,7 @@ from hub.sandbox.samples import OWNER
 
 TEKTON_NAMESPACE = "tekton-pipelines"
 FORKS_NAMESPACE = "ci-forks"
+HUB_NAMESPACE = "trunkline"
 PIPELINE = "microservice-ci"
 _KEY_ID = "sandbox"
 

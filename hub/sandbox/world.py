@@ -16,18 +16,23 @@ from hub.sandbox.argocd import ArgoCD, Notifications
 from hub.sandbox.argocd.applications import NAMESPACE as ARGOCD_NAMESPACE
 from hub.sandbox.argocd.notifications import Service
 from hub.sandbox.clock import Clock
+from hub.sandbox.crossplane import Crossplane
 from hub.sandbox.faults import Faults
 from hub.sandbox.github import GitHub
 from hub.sandbox.github.hooks import Hook
 from hub.sandbox.history import Commit
 from hub.sandbox.installation import (
     FORKS_NAMESPACE,
+    HUB_NAMESPACE,
     PIPELINE,
     TEKTON_NAMESPACE,
     Addresses,
 )
 from hub.sandbox.kubernetes import (
     APPLICATIONS,
+    COMPOSITES,
+    DATABASES,
+    LEASES,
     PIPELINE_RUNS,
     Access,
     Cluster,
@@ -78,7 +83,10 @@ class World:
             faults=self.faults, folder=scratch / "git", clock=clock, token=keys.github_token.text
         )
         self.cluster = Cluster(
-            namespaces=[TEKTON_NAMESPACE, FORKS_NAMESPACE, ARGOCD_NAMESPACE, *ENVIRONMENTS]
+            namespaces=[
+                *(TEKTON_NAMESPACE, FORKS_NAMESPACE, ARGOCD_NAMESPACE, HUB_NAMESPACE),
+                *ENVIRONMENTS,
+            ]
         )
         self.kubernetes = KubernetesApi(
             cluster=self.cluster, faults=self.faults, accounts=(_hub(keys.kubernetes_token.text),)
@@ -101,6 +109,7 @@ class World:
                 cluster=self.cluster, retry_seconds=notification_retry_seconds
             ),
         )
+        self.crossplane = Crossplane(cluster=self.cluster, clock=clock, namespace=ENVIRONMENTS[-1])
         self.slack = Slack(faults=self.faults, token=keys.slack_token.text)
         self.pagerduty = PagerDuty(faults=self.faults, routing_key=keys.pagerduty_key.text)
         self._hub_url = ""
@@ -223,12 +232,16 @@ class World:
 
 
 def _hub(token: str) -> Access:
-    """Return the hub's service account: it creates runs and ends them, and otherwise only looks."""
+    """Return the hub's service account: it creates runs and ends them, and otherwise only looks.
+
+    The lease says which of several processes looks.
+    """
     rules = (
         *(
             Rule(kind=PIPELINE_RUNS, verbs=_READ | {"create", "patch"}, namespace=namespace)
             for namespace in (TEKTON_NAMESPACE, FORKS_NAMESPACE)
         ),
-        Rule(kind=APPLICATIONS, verbs=_READ),
+        *(Rule(kind=kind, verbs=_READ) for kind in (APPLICATIONS, *COMPOSITES, DATABASES)),
+        Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=HUB_NAMESPACE),
     )
     return Access(user="system:serviceaccount:trunkline:trunkline", token=token, rules=rules)

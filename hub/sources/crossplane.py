@@ -5,7 +5,6 @@ what `hub/events/crossplane.py` reads: never the rest of the object, which may h
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 import orjson
@@ -14,7 +13,7 @@ from pydantic import AliasPath, BaseModel, Field
 from hub.events.attributes import checked
 from hub.events.envelope import Envelope
 from hub.events.identity import derive_id
-from hub.events.kubernetes import Condition, Conditions, Text, condition, only
+from hub.events.kubernetes import Condition, Conditions, Text, condition, only, unix_time
 from hub.events.strict_json import read
 from hub.events.types import (
     COMPOSITE_DELETED,
@@ -97,7 +96,7 @@ class _Sight:
 
     def events(self, types: dict[tuple[str, str], str]) -> tuple[Envelope, ...]:
         """Return what the conditions say, the oldest first."""
-        told = sorted(self._told(types), key=lambda one: _unix(one[1].since))
+        told = sorted(self._told(types), key=lambda one: _since(one[1].since))
         return tuple(self.event(type_, at=one.since, since=one.since) for type_, one in told)
 
     def _told(self, types: dict[tuple[str, str], str]) -> Iterator[tuple[str, Condition]]:
@@ -108,7 +107,7 @@ class _Sight:
 
     def stuck(self) -> Overdue | None:
         """Return since when it is not as it should be; None where it is."""
-        since = [_unix(at) for at in self._troubles() if at]
+        since = [_since(at) for at in self._troubles() if at]
         if not since:
             return None
         began = min(since)
@@ -144,9 +143,6 @@ class _Sight:
         )
 
 
-def _unix(time: str) -> float:
-    """Return an RFC 3339 time as Unix time; what is no time has been so for ever."""
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return 0.0
+def _since(time: str) -> float:
+    """Return a time as Unix time; what is no time has been so for ever."""
+    return unix_time(time) or 0.0

@@ -6,9 +6,9 @@ been waiting for too long; never the object. Ten thousand of them take some 20 M
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from hub.events.envelope import Envelope
+from hub.events.kubernetes import unix_time
 from hub.sources.interface import Overdue, Seen
 
 
@@ -89,13 +89,5 @@ class Memory:
             self._known[name] = replace(known, told=known.told | {event.id})
 
     def _is_old(self, event: Envelope, wall: float) -> bool:
-        at = _unix_time(event.time)
+        at = unix_time(event.time or "")
         return at is not None and at + self._oldest_seconds < wall
-
-
-def _unix_time(time: str | None) -> float | None:
-    try:
-        at = datetime.fromisoformat(time or "")
-    except ValueError:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

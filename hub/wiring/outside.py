@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from hub.actions.action import Call, Performers
 from hub.actions.argocd import ReadApplication
+from hub.actions.crossplane import ReadComposite
 from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest, SetCommitStatus
 from hub.actions.gitops import BumpImage, ReadImage
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
@@ -19,6 +20,7 @@ from hub.actions.tekton import (
 )
 from hub.bus.interface import Bus
 from hub.clients.argocd import ArgoCD
+from hub.clients.crossplane import Crossplane
 from hub.clients.github import GitHub
 from hub.clients.gitops import Gitops
 from hub.clients.http import Http
@@ -56,7 +58,7 @@ async def outside(
                 MayWrite: github.may_write,
             }
         if settings.kubernetes:
-            performers |= _cluster(settings.kubernetes, secrets, http)
+            performers |= _cluster(settings, settings.kubernetes, secrets, http)
         if settings.gitops:
             gitops = Gitops(
                 settings=settings.gitops,
@@ -95,15 +97,19 @@ async def _unknown_pull(_action: ReadPullRequest, _call: Call) -> PullRequestNow
     return None
 
 
-def _cluster(settings: KubernetesSettings, secrets: Secrets, http: Http) -> dict[Any, Any]:
-    kubernetes = Kubernetes(settings=settings, http=http, token=secrets.kubernetes)
-    tekton = Tekton(settings=settings, kubernetes=kubernetes)
+def _cluster(
+    settings: Settings, cluster: KubernetesSettings, secrets: Secrets, http: Http
+) -> dict[Any, Any]:
+    kubernetes = Kubernetes(settings=cluster, http=http, token=secrets.kubernetes)
+    tekton = Tekton(settings=cluster, kubernetes=kubernetes)
+    crossplane = Crossplane(kubernetes, groups=settings.watcher.groups if settings.watcher else ())
     return {
         StartPipelineRun: tekton.start,
         ReadPipelineRun: tekton.read,
         CancelSuperseded: tekton.cancel_superseded,
         ReleasePipelineRuns: tekton.release,
         ReadApplication: ArgoCD(kubernetes).read,
+        ReadComposite: crossplane.read,
     }
 
 

@@ -399,3 +399,15 @@ async def test_a_record_that_cannot_be_read_is_told_of(world: World, slack: Slac
 
     with pytest.raises(PermanentError, match=STAGING.key):
         await slack.keep(STAGING, call())
+
+
+async def test_what_is_well_again_is_said_only_where_something_was_said_before(
+    world: World,
+) -> None:
+    well = replace(STAGING, title="order-service → staging: as wanted", version=2, only_update=True)
+    async with world.process() as slack:
+        assert (await slack.keep(well, call())).ts == ""
+        assert world.messages() == []
+        posted = await slack.keep(STAGING, call())
+        assert await slack.keep(well, call(1)) == posted
+    assert world.messages() == [well.title]

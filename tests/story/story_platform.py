@@ -160,6 +160,14 @@ class Platform:
         """Wait until an event whose type begins so is on the log."""
         await eventually(lambda: self.events(kind))
 
+    async def until_events(self, count: int, kind: str) -> None:
+        """Wait until so many events whose type begins so are on the log."""
+
+        async def are_there() -> bool:
+            return len(await self.events(kind)) >= count
+
+        await eventually(are_there)
+
     async def explain(self, event_id: str) -> Explanation:
         settings = load(self.file, {})
         (explanation,) = await explain(

@@ -111,8 +111,10 @@ class Kubernetes:
             case _:
                 return Created(body=answer.body)
 
-    async def get(self, resource: Resource, *, namespace: str, name: str) -> bytes | None:
+    async def get(self, resource: Resource, *, namespace: str | None, name: str) -> bytes | None:
         """Return an object as JSON, or None where there is none of that name.
+
+        `namespace` is None for a kind that has none.
 
         Raises PermanentError where the API server does not know the kind: then its operator is
         missing, which must not be taken for a missing object.

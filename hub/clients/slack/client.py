@@ -72,6 +72,8 @@ class Slack:
         async with self._alone(MESSAGE, action.key) as held:
             known = await self._known(held, action.channel)
             posted = known.note.posted
+            if posted is None and action.only_update:
+                return PostedMessage(channel=action.channel, ts="")
             if posted is None:
                 return await self._post(known, message, mark, channel=action.channel)
             if mark.version <= known.note.version:

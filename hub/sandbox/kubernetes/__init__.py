@@ -7,13 +7,25 @@ Concepts: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 
 from hub.sandbox.kubernetes.access import Access, Rule
 from hub.sandbox.kubernetes.cluster import Cluster
-from hub.sandbox.kubernetes.kinds import APPLICATIONS, LEASES, PIPELINE_RUNS, Kind, Object
+from hub.sandbox.kubernetes.kinds import (
+    APPLICATIONS,
+    COMPOSITES,
+    DATABASES,
+    LEASES,
+    PIPELINE_RUNS,
+    POSTGRESQL_INSTANCES,
+    Kind,
+    Object,
+)
 from hub.sandbox.kubernetes.server import KubernetesApi
 
 __all__ = [
     "APPLICATIONS",
+    "COMPOSITES",
+    "DATABASES",
     "LEASES",
     "PIPELINE_RUNS",
+    "POSTGRESQL_INSTANCES",
     "Access",
     "Cluster",
     "Kind",

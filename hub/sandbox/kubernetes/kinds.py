@@ -52,7 +52,26 @@ LEASES = Kind(
     kind="Lease",
     status_subresource=False,
 )
-KINDS = (PIPELINE_RUNS, APPLICATIONS, LEASES)
+POSTGRESQL_INSTANCES, S3_BUCKETS, SQS_QUEUES = (
+    Kind(
+        group="platform.company.com",
+        version="v1alpha1",
+        plural=f"{kind.lower()}s",
+        kind=kind,
+        status_subresource=True,
+    )
+    for kind in ("PostgreSQLInstance", "S3Bucket", "SQSQueue")
+)
+DATABASES = Kind(
+    group="rds.aws.m.upbound.io",
+    version="v1beta1",
+    plural="instances",
+    kind="Instance",
+    status_subresource=True,
+)
+"""What a PostgreSQLInstance is made of at the cloud's provider: a managed resource."""
+COMPOSITES = (POSTGRESQL_INSTANCES, S3_BUCKETS, SQS_QUEUES)
+KINDS = (PIPELINE_RUNS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
 
 
 def unknown_kind(group: str, version: str, plural: str) -> Kind:
