@@ -34,6 +34,10 @@ STARTED = f"process_start_time_seconds{{{JOB}}}"
 REFUSED = 'trunkline_requests_total{door="github",outcome="unavailable",status="503"}'
 WRONG = 'trunkline_requests_total{door="github",outcome="refused",status="401"}'
 LAG = "trunkline_lag_events"
+HEARD, HEARD_TOO = (
+    f'trunkline_watcher_heard_timestamp_seconds{{kind="applications.argoproj.io",pod="{pod}"}}'
+    for pod in ("worker-0", "worker-1")
+)
 BLOCKED = f"trunkline_loop_blocked_total{{{JOB}}}"
 
 
@@ -64,6 +68,9 @@ CASES = (
     Case(alert="TrunklineRunsNeedSomebody", series={runs("done"): "0+9x120"}, fires=0),
     Case(alert="TrunklineRetries", series={runs("retrying"): "60x120"}, fires=1),
     Case(alert="TrunklineRetries", series={runs("retrying"): "60x20 3x120"}, fires=0),
+    Case(alert="TrunklineWatchSilent", series={HEARD: "0x120"}, fires=1),
+    Case(alert="TrunklineWatchSilent", series={HEARD: "0+60x120"}, fires=0),
+    Case(alert="TrunklineWatchSilent", series={HEARD: "0x120", HEARD_TOO: "0+60x120"}, fires=0),
     Case(alert="TrunklineLoopBlocked", series={BLOCKED: "0+1x120"}, fires=1),
     Case(alert="TrunklineLoopBlocked", series={BLOCKED: "0x50 1x120"}, fires=0),
 )
