@@ -30,8 +30,8 @@ check-types: $(VENV)/.for-work
 check-imports: $(VENV)/.for-work
 	$(VENV)/bin/lint-imports --no-logo
 
-# Kafka and PostgreSQL for the tests, into .servers or where TRUNKLINE_SERVERS says. Needs Java 17 or
-# newer, Maven and Go as well.
+# Kafka, PostgreSQL, Kubernetes and what judges our files, into .servers or where TRUNKLINE_SERVERS says.
+# Needs Java 17 or newer, Maven and Go as well.
 servers: $(VENV)/.for-work
 	@PYTHONPATH=tests $(PYTHON) -m servers.fetch
 

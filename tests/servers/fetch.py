@@ -125,9 +125,16 @@ def build(place: Place) -> None:
     check_command("go")
     fetch(
         place.name,
-        *("go", "build", "-C", place.recipe, "-mod=readonly", "-trimpath", "-ldflags=-s -w"),
+        *("go", "build", "-C", place.recipe, "-mod=readonly", "-trimpath"),
+        f"-ldflags=-s -w {link_flags(place.recipe)}",
         *("-o", place.folder / place.name, main_package(place.recipe)),
     )
+
+
+def link_flags(module: Path) -> str:
+    """Return what the module wants to be linked with, such as the version that it says it is."""
+    file = module / "ldflags"
+    return file.read_text().strip() if file.exists() else ""
 
 
 def main_package(module: Path) -> str:
