@@ -5,6 +5,7 @@ Crossplane's own function composes it, over gRPC.
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def test_any_database_is_private_encrypted_and_backed_up(
     assert instance["publiclyAccessible"] is False
     assert instance["deletionProtection"] is True
     assert instance["skipFinalSnapshot"] is False
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", instance["finalSnapshotIdentifier"])
     assert instance["copyTagsToSnapshot"] is True
     assert instance["autoMinorVersionUpgrade"] is True
     assert 7 <= instance["backupRetentionPeriod"] <= 35
