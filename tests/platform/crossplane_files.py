@@ -1,8 +1,8 @@
 """The kinds that people ask Crossplane for, as the API server serves them.
 
 Crossplane makes a custom resource out of each definition. What is made here has the same names,
-versions and schemas, and the conditions; it lacks the fields of Crossplane's own machinery
-(`spec.crossplane`), which no person writes.
+versions and schemas, the conditions, and those fields of Crossplane's own machinery
+(`spec.crossplane`) that say how a composite is composed.
 """
 
 from pathlib import Path
@@ -30,6 +30,22 @@ _CONDITIONS: Object = {
             "status": _TEXT,
             "type": _TEXT,
         },
+    },
+}
+_NAMED: Object = {"type": "object", "required": ["name"], "properties": {"name": _TEXT}}
+_LABELLED: Object = {
+    "type": "object",
+    "required": ["matchLabels"],
+    "properties": {"matchLabels": {"type": "object", "additionalProperties": _TEXT}},
+}
+_MACHINERY: Object = {
+    "type": "object",
+    "properties": {
+        "compositionRef": _NAMED,
+        "compositionSelector": _LABELLED,
+        "compositionRevisionRef": _NAMED,
+        "compositionRevisionSelector": _LABELLED,
+        "compositionUpdatePolicy": {"type": "string", "enum": ["Automatic", "Manual"]},
     },
 }
 
@@ -61,6 +77,7 @@ def _crd(definition: Object) -> Object:
 
 def _version(version: Object) -> Object:
     schema = version["schema"]["openAPIV3Schema"]
+    schema["properties"]["spec"]["properties"]["crossplane"] = _MACHINERY
     schema["properties"]["status"]["properties"]["conditions"] = _CONDITIONS
     return {
         "name": version["name"],
