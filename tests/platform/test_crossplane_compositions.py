@@ -280,3 +280,18 @@ def test_crossplane_may_make_what_is_composed_beside_aws(
         if not one["apiVersion"].split("/")[0].endswith(".aws.m.upbound.io")
     }
     assert granted == others
+
+
+def test_the_kinds_that_can_be_made_are_those_that_are_composed(composer: Function) -> None:
+    activation = yaml.safe_load((FOLDER / "packages" / "activation.yaml").read_text())
+    plurals = {
+        (crd["spec"]["group"], crd["spec"]["names"]["kind"]): crd["metadata"]["name"]
+        for crd in (yaml.safe_load(file.read_text()) for file in AWS)
+    }
+    made = {
+        (one["apiVersion"].partition("/")[0], one["kind"])
+        for example in EXAMPLES
+        for one in whole(composer, filled(example)).values()
+    }
+    composed = {plurals[one] for one in made if one in plurals}
+    assert set(activation["spec"]["activate"]) == composed
