@@ -71,6 +71,29 @@ def test_a_secret_in_another_namespace_is_refused(cluster: KubernetesServer) -> 
         cluster.apply(asked, dry_run=True)
 
 
+@pytest.mark.parametrize("name", ["payments-database", "order-service", "order-service-dbs"])
+def test_a_secret_that_is_not_named_as_the_database_is_refused(
+    cluster: KubernetesServer, name: str
+) -> None:
+    asked = database(cluster.fresh_namespace())
+    asked["spec"]["writeConnectionSecretToRef"] = {"name": name}
+    with pytest.raises(ObjectRefused, match="named as the database"):
+        cluster.apply(asked, dry_run=True)
+    asked["spec"]["writeConnectionSecretToRef"] = {"name": "order-service-db"}
+    cluster.apply(asked, dry_run=True)
+
+
+@pytest.mark.parametrize("name", ["9-lives", "a.b", "a--b", "a" * 51])
+def test_a_database_that_rds_could_not_name_is_refused(
+    cluster: KubernetesServer, name: str
+) -> None:
+    asked = database(cluster.fresh_namespace())
+    asked["metadata"]["name"] = name
+    asked["spec"]["writeConnectionSecretToRef"] = {"name": name[:40].replace(".", "-")}
+    with pytest.raises(ObjectRefused, match=r"RDS takes no other|50"):
+        cluster.apply(asked, dry_run=True)
+
+
 def test_a_disk_grows_and_does_not_shrink(cluster: KubernetesServer) -> None:
     namespace = cluster.fresh_namespace()
     cluster.apply(database(namespace))
