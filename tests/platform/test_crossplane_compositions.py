@@ -164,6 +164,42 @@ def filled(one: Object) -> Object:
     return {**one, "metadata": metadata, "spec": {**defaults[one["kind"]], **one["spec"]}}
 
 
+def put_right(one: Object) -> bool:
+    return one["spec"]["managementPolicies"] == ["*"] or {"Create", "Update"} <= set(
+        one["spec"]["managementPolicies"]
+    )
+
+
+def goes_with_the_request(one: Object) -> bool:
+    return bool({"*", "Delete"} & set(one["spec"]["managementPolicies"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "going"),
+    [
+        ("PostgreSQLInstance", {"instance", "subnets", "firewall", "parameters"}),
+        ("S3Bucket", {"bucket"}),
+        (
+            "SQSQueue",
+            {"queue", "dead-letters", "queue-policy", "dead-letters-policy", "redrive"}
+            | {"redrive-allow"},
+        ),
+    ],
+)
+def test_what_outlives_its_request_stays_as_closed_as_it_was(
+    composer: Function, kind: str, going: set[str]
+) -> None:
+    """AWS keeps what is protected, or not empty, and what that needs to be there itself."""
+    (example,) = [filled(one) for one in EXAMPLES if one["kind"] == kind]
+    managed = {
+        name: one
+        for name, one in whole(composer, example).items()
+        if "managementPolicies" in one.get("spec", {})
+    }
+    assert {name for name, one in managed.items() if goes_with_the_request(one)} == going
+    assert all(put_right(one) for one in managed.values())
+
+
 @pytest.mark.parametrize("one", EXAMPLES, ids=lambda one: one["kind"])
 def test_nothing_is_made_where_the_platform_is_not_described(
     composer: Function, one: Object
