@@ -104,6 +104,26 @@ def test_any_database_is_private_encrypted_and_backed_up(
 
 
 @ANY
+@given(spec=specs("PostgreSQLInstance"), namespace=NAMESPACES)
+def test_any_database_is_behind_its_own_firewall_with_its_own_parameters(
+    composer: Function, spec: Object, namespace: str
+) -> None:
+    made = whole(composer, asked("PostgreSQLInstance", spec, namespace=namespace))
+    instance = provider(made, "instance")
+    for joined in ("dbSubnetGroupName", "vpcSecurityGroupId", "parameterGroupName"):
+        assert instance[f"{joined}Selector"] == {"matchControllerRef": True}
+    way_in = provider(made, "way-in")
+    assert way_in["securityGroupIdSelector"] == {"matchControllerRef": True}
+    assert (way_in["ipProtocol"], way_in["fromPort"], way_in["toPort"]) == ("tcp", 5432, 5432)
+    assert provider(made, "firewall")["vpcId"] == environment()["vpcId"]
+    key = environment()["kmsKeyArn"]
+    assert instance["masterUserSecretKmsKeyId"] == key
+    assert instance["performanceInsightsKmsKeyId"] == key
+    assert instance["iamDatabaseAuthenticationEnabled"] is True
+    assert instance["deleteAutomatedBackups"] is False
+
+
+@ANY
 @given(spec=specs("S3Bucket"), namespace=NAMESPACES)
 def test_any_bucket_is_private_encrypted_versioned_and_over_tls(
     composer: Function, spec: Object, namespace: str
@@ -123,7 +143,13 @@ def test_any_bucket_is_private_encrypted_versioned_and_over_tls(
     assert rule["noncurrentVersionExpiration"] == [
         {"noncurrentDays": spec["expireOldVersionsDays"]}
     ]
-    assert_tls_only(provider(made, "policy")["policy"])
+    assert_tls_only(
+        provider(made, "policy")["policy"], ["arn:aws:s3:::invoices", "arn:aws:s3:::invoices/*"]
+    )
+    joined = [one for name, one in made.items() if name != "bucket"]
+    assert len(joined) == 6
+    for one in joined:
+        assert one["spec"]["forProvider"]["bucketSelector"] == {"matchControllerRef": True}
 
 
 @ANY
@@ -134,18 +160,25 @@ def test_any_queue_is_encrypted_and_has_a_place_for_dead_letters(
     made = whole(composer, asked("SQSQueue", spec, namespace=namespace))
     for name in ("queue", "dead-letters"):
         assert provider(made, name)["kmsMasterKeyId"] == environment()["kmsKeyArn"]
-        assert_tls_only(provider(made, f"{name}-policy")["policy"])
+        policy = provider(made, f"{name}-policy")
+        assert_tls_only(policy["policy"], f"arn:aws:sqs:x:1:{name}")
+        assert policy["queueUrl"] == f"https://sqs.example.com/{name}"
+    assert provider(made, "redrive")["queueUrl"] == "https://sqs.example.com/queue"
     redrive = json.loads(provider(made, "redrive")["redrivePolicy"])
     assert redrive == {
         "deadLetterTargetArn": "arn:aws:sqs:x:1:dead-letters",
         "maxReceiveCount": spec["maxReceiveCount"],
     }
     allowed = json.loads(provider(made, "redrive-allow")["redriveAllowPolicy"])
-    assert allowed["sourceQueueArns"] == ["arn:aws:sqs:x:1:queue"]
+    assert allowed == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": ["arn:aws:sqs:x:1:queue"],
+    }
 
 
-def assert_tls_only(policy: str) -> None:
+def assert_tls_only(policy: str, of: str | list[str]) -> None:
     (statement,) = json.loads(policy)["Statement"]
+    assert statement["Resource"] == of
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
