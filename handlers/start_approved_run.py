@@ -7,13 +7,12 @@ secret: `kubernetes.forks` says where. A later push needs another approval.
 
 import re
 
+from handlers.starting import start
 from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest
-from hub.actions.hub import Emit
-from hub.actions.tekton import CancelSuperseded, RunState, StartPipelineRun
+from hub.actions.tekton import CancelSuperseded, StartPipelineRun
 from hub.dispatch import Do, Skipped, on
 from hub.events.github import IssueComment
 from hub.events.names import service_name
-from hub.events.trunkline import PipelineRunQueued
 
 _APPROVAL = re.compile(r"^/ok-to-test(?:[ \t]+(\S+))?[ \t]*\r?$", re.MULTILINE)
 _REVISION = re.compile(r"[0-9a-f]{7,64}")
@@ -72,7 +71,7 @@ async def _build(comment: IssueComment, now: PullRequestNow, pipeline: str, do: 
             fork=True,
         )
     )
-    run = await do(
+    await start(
         StartPipelineRun(
             pipeline=pipeline,
             service=service,
@@ -83,8 +82,6 @@ async def _build(comment: IssueComment, now: PullRequestNow, pipeline: str, do: 
             push_image=False,
             pull_request=comment.number,
             fork=True,
-        )
+        ),
+        do,
     )
-    if run.state is RunState.PENDING:
-        queued = PipelineRunQueued(namespace=run.namespace, name=run.name, service=run.service)
-        await do(Emit.of(queued, subject=run.name))

@@ -4,13 +4,12 @@ What still runs for an older commit of the pull request is cancelled. Pull reque
 nothing: somebody has to approve the commit, see `start_approved_run`.
 """
 
+from handlers.starting import start
 from hub.actions.github import ReadPullRequest
-from hub.actions.hub import Emit
-from hub.actions.tekton import CancelSuperseded, RunState, StartPipelineRun
+from hub.actions.tekton import CancelSuperseded, StartPipelineRun
 from hub.dispatch import Do, Skipped, on
 from hub.events.github import PullRequest, Push
 from hub.events.names import service_name
-from hub.events.trunkline import PipelineRunQueued
 
 
 @on(Push, PullRequest)
@@ -23,7 +22,7 @@ async def start_pipeline_run(change: Push | PullRequest, do: Do) -> Skipped | No
         reason = await _supersede(change, do)
     if reason is not None:
         return Skipped(reason)
-    run = await do(
+    await start(
         StartPipelineRun(
             pipeline=do.platform.pipeline,
             service=service_name(change.name),
@@ -33,11 +32,9 @@ async def start_pipeline_run(change: Push | PullRequest, do: Do) -> Skipped | No
             revision=change.after if isinstance(change, Push) else change.head_sha,
             push_image=isinstance(change, Push),
             pull_request=change.number if isinstance(change, PullRequest) else None,
-        )
+        ),
+        do,
     )
-    if run.state is RunState.PENDING:
-        queued = PipelineRunQueued(namespace=run.namespace, name=run.name, service=run.service)
-        await do(Emit.of(queued, subject=run.name))
     return None
 
 

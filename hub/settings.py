@@ -282,6 +282,10 @@ class GitHubSettings(Branch):
     api_url: HttpUrl = "https://api.github.com"
     token: Secret | None = None
     status_context: str = "trunkline/ci"
+    """What a run's state is called on a commit, as a commit status or as a check run."""
+    checks: bool = False
+    """Whether a run's state is a check run, which can be asked for again from GitHub's pages, and
+    not a commit status. Only the installation token of a GitHub App may write check runs."""
 
 
 class SlackSettings(Branch):

@@ -39,6 +39,52 @@ class SetCommitStatus(Action[None]):
         """Nothing comes back."""
 
 
+class CheckState(StrEnum):
+    """Where a check run stands; the last four are conclusions."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+    @property
+    def concluded(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self not in {CheckState.QUEUED, CheckState.IN_PROGRESS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepCheckRun(Action[None]):
+    """Create the check run of one build, or bring it up to date.
+
+    Once it is concluded, nothing that comes late opens it again. For GitHub Apps only:
+    https://docs.github.com/en/rest/checks/runs.
+    """
+
+    name: ClassVar[str] = "github.keep_check_run"
+    result: ClassVar[object] = None
+
+    repository: str
+    revision: str
+    check: str
+    """What people call it, such as `trunkline/ci`."""
+    run: str
+    """What it is the check run of; GitHub keeps it, and gives it back where it is asked for
+    again."""
+    state: CheckState
+    title: str
+    summary: str
+    """Plain text."""
+    url: str | None = None
+    started_at: str = ""
+    finished_at: str = ""
+
+    def supposed(self) -> None:
+        """Nothing comes back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestNow:
     """A pull request as GitHub has it now, whatever an event said of it."""

@@ -10,6 +10,9 @@ from typing import ClassVar, Self
 from hub.actions.action import Action
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
 
+_PARTS = 3
+"""Of a run's identity: namespace, name, uid."""
+
 
 class RunState(StrEnum):
     """What a PipelineRun's `Succeeded` condition says, in one word."""
@@ -46,12 +49,25 @@ class PipelineRun:
     """Empty for a pull request."""
     revision: str = ""
     """The source commit's SHA."""
+    ref: str = ""
+    """`refs/heads/...` or `refs/pull/<n>/head`."""
+    pull_request: int | None = None
+    fork: bool = False
+    attempt: int = 1
+    """1 for the first run of this commit, one more each time it was asked for again."""
+    failed_tasks: tuple[str, ...] = ()
+    """The pipeline's tasks that failed, where it did."""
     reason: str = ""
     message: str = ""
     started_at: str = ""
     finished_at: str = ""
     results: dict[str, str] = field(default_factory=dict)
     """The pipeline's string results, by name."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this run from all others; see `ReadPipelineRun.of_identity`."""
+        return f"{self.namespace}/{self.name}/{self.uid}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +177,15 @@ class ReadPipelineRun(Action[PipelineRun]):
             uid=event.uid,
             finished=isinstance(event, PipelineRunFinished),
         )
+
+    @classmethod
+    def of_identity(cls, identity: str) -> Self | None:
+        """Read the run of which this is the identity; None for what is none."""
+        parts = identity.split("/")
+        if len(parts) != _PARTS or not all(parts):
+            return None
+        namespace, run, uid = parts
+        return cls(namespace=namespace, run=run, uid=uid)
 
     def supposed(self) -> PipelineRun:
         """No such run."""

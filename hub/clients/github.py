@@ -12,7 +12,13 @@ from typing import TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from hub.actions.action import Call
-from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest, SetCommitStatus
+from hub.actions.github import (
+    KeepCheckRun,
+    MayWrite,
+    PullRequestNow,
+    ReadPullRequest,
+    SetCommitStatus,
+)
 from hub.clients.answer import Answer
 from hub.clients.endpoint import Endpoint
 from hub.clients.gitops.order import Comparison, Order
@@ -23,6 +29,8 @@ from hub.secrets import SecretPlace
 from hub.settings import GitHubSettings
 
 MAX_DESCRIPTION = 140
+MAX_SUMMARY = 4_000
+"""Characters of a check run's summary. GitHub takes 65,535; nobody reads them."""
 
 _VERSION = (("Accept", "application/vnd.github+json"), ("X-GitHub-Api-Version", "2022-11-28"))
 
@@ -36,6 +44,36 @@ class _Status(_Part):
     target_url: str | None
     description: str
     context: str
+
+
+class _Output(_Part):
+    title: str
+    summary: str
+
+
+class _CheckWritten(_Part):
+    """https://docs.github.com/en/rest/checks/runs: what is not said stays as it is."""
+
+    name: str
+    head_sha: str | None = None
+    """Only where it is created."""
+    external_id: str
+    details_url: str | None
+    status: str | None
+    conclusion: str | None
+    started_at: str | None
+    completed_at: str | None
+    output: _Output
+
+
+class _Check(_Part):
+    id: int
+    external_id: str | None = None
+    status: str
+
+
+class _Checks(_Part):
+    check_runs: tuple[_Check, ...]
 
 
 class _Signature(_Part):
@@ -105,6 +143,31 @@ class GitHub:
             body=body.model_dump_json(exclude_none=True).encode(),
         )
         await self._api.call(request, answered={HTTPStatus.CREATED})
+
+    async def keep_check(self, action: KeepCheckRun, _call: Call) -> None:
+        """Create a check run, or change the one of the same build that is not concluded yet."""
+        revision = check_revision(action.revision)
+        known = await self._find_check(action, revision)
+        if known is not None and known.status == "completed":
+            return
+        written = _written(action)
+        if known is None:
+            method, path, made = "POST", _path(action.repository, "check-runs"), HTTPStatus.CREATED
+            written = written.model_copy(update={"head_sha": revision})
+        else:
+            method, made = "PATCH", HTTPStatus.OK
+            path = _path(action.repository, "check-runs", str(known.id))
+        body = written.model_dump_json(exclude_none=True).encode()
+        request = Request(method=method, path=path, headers=_VERSION, body=body)
+        await self._api.call(request, answered={made})
+
+    async def _find_check(self, action: KeepCheckRun, revision: str) -> _Check | None:
+        path = _path(action.repository, "commits", revision, "check-runs")
+        answer = await self._get(path, check_name=action.check, filter="all", per_page="100")
+        if answer.status != HTTPStatus.OK:
+            raise self._api.fault(answer)
+        checks = _parsed(answer, _Checks).check_runs
+        return next((one for one in checks if one.external_id == action.run), None)
 
     async def read_pull(self, action: ReadPullRequest, _call: Call) -> PullRequestNow | None:
         """Return a pull request as it is now. https://docs.github.com/en/rest/pulls/pulls."""
@@ -180,6 +243,27 @@ class GitHub:
 def _path(repository: str, *segments: str) -> str:
     owner, name = split_repository(repository)
     return path_of("repos", owner, name, *segments)
+
+
+def _written(action: KeepCheckRun) -> _CheckWritten:
+    state = action.state
+    return _CheckWritten(
+        name=action.check,
+        external_id=action.run,
+        details_url=action.url,
+        status=None if state.concluded else state,
+        conclusion=state if state.concluded else None,
+        started_at=action.started_at or None,
+        completed_at=action.finished_at or None if state.concluded else None,
+        output=_Output(title=_cut(action.title), summary=_as_text(action.summary)),
+    )
+
+
+def _as_text(text: str) -> str:
+    """Return plain text as Markdown that shows it as it is: a summary is Markdown."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text[:MAX_SUMMARY]}\n{fence}" if text else ""
 
 
 def _cut(text: str) -> str:

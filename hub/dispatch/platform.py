@@ -30,6 +30,8 @@ class Platform:
     channels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The channels of the teams that own something, by the team."""
     status_context: str = "trunkline/ci"
+    checks: bool = False
+    """Whether a run's state stands on its commit as a check run, and not as a commit status."""
     run_url: str | None = None
     application_url: str | None = None
 
@@ -39,6 +41,7 @@ class Platform:
         settings: PlatformSettings,
         *,
         status_context: str,
+        checks: bool = False,
         fork_pipeline: str | None = None,
     ) -> "Platform":
         """Take the agreements from the settings."""
@@ -52,6 +55,7 @@ class Platform:
             channel=settings.channel,
             channels=MappingProxyType(dict(settings.channels)),
             status_context=status_context,
+            checks=checks,
             run_url=settings.run_url,
             application_url=settings.application_url,
         )

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import AliasPath, Field, JsonValue
 
 from hub.events.types import (
+    CHECK_RUN_REREQUESTED,
     ISSUE_COMMENT_CREATED,
     PULL_REQUEST_OPENED,
     PULL_REQUEST_REOPENED,
@@ -138,6 +139,18 @@ class IssueComment(View):
     def name(self) -> str:
         """The repository's name without its owner."""
         return _name(self.repository)
+
+
+class CheckRunRerequested(View):
+    """Somebody who may write to the repository asks that a check is run again."""
+
+    types: ClassVar[tuple[str, ...]] = (CHECK_RUN_REREQUESTED,)
+
+    repository: str = Field(validation_alias=AliasPath("repository", "full_name"))
+    check: str = Field(validation_alias=AliasPath("check_run", "name"))
+    revision: str = Field(validation_alias=AliasPath("check_run", "head_sha"))
+    run: str | None = Field(None, validation_alias=AliasPath("check_run", "external_id"))
+    """What its author has said that it is the check run of."""
 
 
 def _name(repository: str) -> str:

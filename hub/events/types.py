@@ -20,6 +20,9 @@ PULL_REQUEST_SYNCHRONIZE: Final = "com.github.pull_request.synchronize"
 ISSUE_COMMENT_CREATED: Final = "com.github.issue_comment.created"
 """A comment on an issue or a pull request. One that is edited later is nothing new."""
 
+CHECK_RUN_REREQUESTED: Final = "com.github.check_run.rerequested"
+"""Somebody asks on GitHub's pages that a check is run again."""
+
 TEKTON: Final = "dev.tekton.event."
 """What Tekton says of its runs: https://tekton.dev/docs/pipelines/events/."""
 

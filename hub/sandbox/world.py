@@ -34,6 +34,7 @@ from hub.sandbox.kubernetes import (
     DATABASES,
     LEASES,
     PIPELINE_RUNS,
+    TASK_RUNS,
     Access,
     Cluster,
     KubernetesApi,
@@ -241,6 +242,7 @@ def _hub(token: str) -> Access:
             Rule(kind=PIPELINE_RUNS, verbs=_READ | {"create", "patch"}, namespace=namespace)
             for namespace in (TEKTON_NAMESPACE, FORKS_NAMESPACE)
         ),
+        Rule(kind=TASK_RUNS, verbs=frozenset({"list"})),
         *(Rule(kind=kind, verbs=_READ) for kind in (APPLICATIONS, *COMPOSITES, DATABASES)),
         Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=HUB_NAMESPACE),
     )

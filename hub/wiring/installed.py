@@ -58,5 +58,6 @@ def platform_of(settings: Settings) -> Platform:
     return Platform.of(
         settings.platform,
         status_context=context,
+        checks=settings.github is not None and settings.github.checks,
         fork_pipeline=forks.pipeline if forks else None,
     )

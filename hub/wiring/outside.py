@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from hub.actions.action import Call, Performers
 from hub.actions.argocd import ReadApplication
 from hub.actions.crossplane import ReadComposite
-from hub.actions.github import MayWrite, PullRequestNow, ReadPullRequest, SetCommitStatus
+from hub.actions.github import (
+    KeepCheckRun,
+    MayWrite,
+    PullRequestNow,
+    ReadPullRequest,
+    SetCommitStatus,
+)
 from hub.actions.gitops import BumpImage, ReadImage
 from hub.actions.pagerduty import ResolveIncident, SendChangeEvent, TriggerIncident
 from hub.actions.slack import KeepMessage, ReplyInThread
@@ -54,6 +60,7 @@ async def outside(
         if settings.github:
             performers |= {
                 SetCommitStatus: github.set_status,
+                KeepCheckRun: github.keep_check,
                 ReadPullRequest: github.read_pull,
                 MayWrite: github.may_write,
             }

@@ -115,6 +115,7 @@ def test_the_manifest_says_what_is_built_and_where_it_came_from() -> None:
         "trunkline.dev/revision": SHA,
         "trunkline.dev/event-id": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
         "trunkline.dev/event-source": "https://github.com/company/order-service",
+        "trunkline.dev/attempt": "1",
         "pruner.tekton.dev/resourceNameLabelKey": "trunkline.dev/service",
     }
     assert body["spec"] == {

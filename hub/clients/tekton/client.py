@@ -16,17 +16,21 @@ from hub.actions.tekton import (
     RunState,
     StartPipelineRun,
 )
-from hub.clients.kubernetes import Created, Kubernetes
+from hub.clients.kubernetes import Created, Kubernetes, Resource
 from hub.clients.names import is_object_name, label_of
 from hub.clients.tekton.manifest import lane_of, manifest
 from hub.clients.tekton.marks import PULL_REQUEST, SERVICE
-from hub.clients.tekton.reading import is_ours, read_run
+from hub.clients.tekton.reading import is_ours, read_failed_task, read_run
 from hub.clients.tekton.runs import Runs
 from hub.errors import PermanentError, TemporaryError
 from hub.settings import KubernetesSettings
 
 _STILL_RUNNING_SECONDS = 5.0
 """Before a run that is said to have finished is looked at again."""
+
+TASK_RUNS = Resource(group="tekton.dev", version="v1", plural="taskruns")
+PIPELINE_RUN = "tekton.dev/pipelineRun"
+"""Label that Tekton sets on a TaskRun: the run that it is a part of."""
 
 _CANCELLED = "CancelledRunFinally"
 """Tasks that run are stopped, and `finally` still tells of the end:
@@ -107,8 +111,20 @@ class Tekton:
             raise TemporaryError(
                 f"the PipelineRun {action.run} is still running", after=_STILL_RUNNING_SECONDS
             )
+        if run.state is RunState.FAILED:
+            run = replace(run, failed_tasks=await self._failed_tasks(run))
         # Whatever stands there, what a stranger's commit has made is deployed nowhere.
-        return replace(run, branch="", results={}) if fork else run
+        return replace(run, branch="", results={}, fork=True) if fork else run
+
+    async def _failed_tasks(self, run: PipelineRun) -> tuple[str, ...]:
+        """Return which tasks failed. A cluster that does not say is no reason to say nothing."""
+        try:
+            found = await self._kubernetes.list_all(
+                TASK_RUNS, namespace=run.namespace, labels=f"{PIPELINE_RUN}={run.name}"
+            )
+        except PermanentError:
+            return ()
+        return tuple(sorted(filter(None, map(read_failed_task, found))))
 
     async def _release(self, runs: Runs, service: str) -> tuple[str, ...]:
         unfinished = await runs.unfinished([(SERVICE, service)])

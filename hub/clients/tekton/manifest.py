@@ -11,9 +11,11 @@ from hub.actions.tekton import StartPipelineRun
 from hub.clients.kubernetes import ObjectPart
 from hub.clients.names import LABEL_LENGTH, check_revision, label_of, split_repository
 from hub.clients.tekton.marks import (
+    ATTEMPT,
     BRANCH,
     MANAGED_BY,
     PULL_REQUEST,
+    REF,
     REPOSITORY,
     REVISION,
     SERVICE,
@@ -173,7 +175,8 @@ def _labels(action: StartPipelineRun) -> dict[str, str]:
 def _annotations(action: StartPipelineRun, call: Call) -> dict[str, str]:
     return {
         REPOSITORY: action.repository,
-        "trunkline.dev/ref": action.ref,
+        REF: action.ref,
+        ATTEMPT: str(action.attempt),
         BRANCH: branch_of(action.ref),
         REVISION: action.revision,
         "trunkline.dev/event-id": call.event.id,

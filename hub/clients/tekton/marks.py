@@ -8,6 +8,8 @@ SERVICE = "trunkline.dev/service"
 REPOSITORY = "trunkline.dev/repository"
 BRANCH = "trunkline.dev/branch"
 REVISION = "trunkline.dev/revision"
+REF = "trunkline.dev/ref"
+ATTEMPT = "trunkline.dev/attempt"
 PULL_REQUEST = "trunkline.dev/pull-request"
 
 

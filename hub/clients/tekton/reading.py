@@ -7,8 +7,11 @@ from pydantic import Field, JsonValue, ValidationError
 from hub.actions.tekton import PipelineRun, RunState, StartPipelineRun
 from hub.clients.kubernetes import ObjectPart
 from hub.clients.tekton.marks import (
+    ATTEMPT,
     BRANCH,
     MANAGED_BY,
+    PULL_REQUEST,
+    REF,
     REPOSITORY,
     REVISION,
     SERVICE,
@@ -17,7 +20,11 @@ from hub.clients.tekton.marks import (
 )
 from hub.errors import PermanentError
 
+PIPELINE_TASK = "tekton.dev/pipelineTask"
+"""Label that Tekton sets on a TaskRun: which of the pipeline's tasks it is."""
+
 _PENDING = "PipelineRunPending"
+_DIGITS = 10
 _CANCELLED = frozenset({"Cancelled", "PipelineRunCancelled"})
 _TIMED_OUT = frozenset({"PipelineRunTimeout"})
 
@@ -79,6 +86,9 @@ def read_run(body: bytes) -> PipelineRun:
         repository=said.get(REPOSITORY, ""),
         branch=said.get(BRANCH, ""),
         revision=said.get(REVISION, ""),
+        ref=said.get(REF, ""),
+        pull_request=_number(run.metadata.labels.get(PULL_REQUEST, "")),
+        attempt=_number(said.get(ATTEMPT, "")) or 1,
         reason=condition.reason,
         message=condition.message,
         started_at=run.status.start_time or run.metadata.creation_timestamp,
@@ -127,6 +137,18 @@ def is_ours(body: bytes, action: StartPipelineRun) -> bool:
         and metadata.annotations.get(REPOSITORY) == action.repository
         and metadata.annotations.get(REVISION) == action.revision
     )
+
+
+def read_failed_task(body: bytes) -> str:
+    """Return the name that the pipeline gives a TaskRun's task; empty where it has not failed."""
+    run = _parsed(body)
+    has_failed = _succeeded(run.status).status == "False"
+    return run.metadata.labels.get(PIPELINE_TASK, "") if has_failed else ""
+
+
+def _number(text: str) -> int | None:
+    """Return a number of ours; people can write into labels, too."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
 
 
 def _succeeded(status: _ReadStatus) -> _Condition:

@@ -89,7 +89,7 @@ class Checks:
             id=number, repository=repository.name, sha=sha, name=body.name, status="queued"
         )
         self._runs[number] = _updated(blank, body)
-        return reply(_shown(places, self._runs[number]), status=201)
+        return reply(self.shown(places, self._runs[number]), status=201)
 
     async def update(
         self, request: web.Request, repository: Repository, places: Places
@@ -101,15 +101,38 @@ class Checks:
         if run is None or run.repository != repository.name:
             raise not_found()
         self._runs[number] = _updated(run, await parse(request, _Update))
-        return reply(_shown(places, self._runs[number]))
+        return reply(self.shown(places, self._runs[number]))
 
     async def list(
         self, request: web.Request, repository: Repository, places: Places
     ) -> web.Response:
         """Answer with a commit's check runs."""
         sha = await find_sha(repository, request.match_info["ref"])
-        runs = [_shown(places, run) for run in self.of(repository.name, sha)]
+        runs = [self.shown(places, run) for run in self.of(repository.name, sha)]
         return reply({"total_count": len(runs), "check_runs": runs})
+
+    def shown(self, places: Places, run: CheckRun) -> Json:
+        """Return a check run as the REST API and the webhooks show it."""
+        url = f"{places.api}/repos/{run.repository}/check-runs/{run.id}"
+        page = f"{places.web}/{run.repository}/runs/{run.id}"
+        return {
+            "id": run.id,
+            "node_id": objects.node("CR", str(run.id)),
+            "head_sha": run.sha,
+            "external_id": "",
+            "url": url,
+            "html_url": page,
+            "details_url": page,
+            "started_at": None,
+            "completed_at": None,
+            "output": None,
+            **run.fields,
+            "name": run.name,
+            "status": run.status,
+            "conclusion": run.conclusion,
+            "app": _APP,
+            "pull_requests": [],
+        }
 
 
 def _admit_app(request: web.Request) -> None:
@@ -134,26 +157,3 @@ def _updated(run: CheckRun, body: _Update) -> CheckRun:
         conclusion=conclusion,
         fields={**run.fields, **told},
     )
-
-
-def _shown(places: Places, run: CheckRun) -> Json:
-    url = f"{places.api}/repos/{run.repository}/check-runs/{run.id}"
-    page = f"{places.web}/{run.repository}/runs/{run.id}"
-    return {
-        "id": run.id,
-        "node_id": objects.node("CR", str(run.id)),
-        "head_sha": run.sha,
-        "external_id": "",
-        "url": url,
-        "html_url": page,
-        "details_url": page,
-        "started_at": None,
-        "completed_at": None,
-        "output": None,
-        **run.fields,
-        "name": run.name,
-        "status": run.status,
-        "conclusion": run.conclusion,
-        "app": _APP,
-        "pull_requests": [],
-    }

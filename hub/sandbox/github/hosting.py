@@ -13,7 +13,7 @@ from hub.sandbox.faults import Faults
 from hub.sandbox.git_http import GitHttp
 from hub.sandbox.github import payloads
 from hub.sandbox.github.api import build_api
-from hub.sandbox.github.checks import Checks
+from hub.sandbox.github.checks import CheckRun, Checks
 from hub.sandbox.github.deliveries import Deliveries
 from hub.sandbox.github.hooks import Hook, Webhooks
 from hub.sandbox.github.objects import Places
@@ -26,7 +26,7 @@ from hub.sandbox.repository import DEVELOPER, Change, Repository
 
 _HEADS = "refs/heads/"
 _BRANCHES_AND_TAGS = (_HEADS, "refs/tags/")
-_EVENTS = ("push", "pull_request", "issue_comment")
+_EVENTS = ("push", "pull_request", "issue_comment", "check_run")
 
 
 class GitHub:
@@ -154,6 +154,13 @@ class GitHub:
         """Comment on a pull request; the webhooks are under way when this returns."""
         payload = payloads.issue_comment(self.places, pull, body, by=by, action=action)
         self.webhooks.send(pull.base.name, "issue_comment", payload)
+
+    def ask_again(self, check: CheckRun) -> None:
+        """Ask that a check is run again, as somebody does on its page."""
+        shown = self.checks.shown(self.places, check)
+        repository = self.repositories[check.repository]
+        payload = payloads.check_run(self.places, repository, shown, action="rerequested")
+        self.webhooks.send(check.repository, "check_run", payload)
 
     def close_pull_request(self, pull: PullRequest) -> None:
         """Close a pull request, of which nobody is told here."""

@@ -79,6 +79,17 @@ def pull_request(places: Places, pull: PullRequest, action: str, *, before: str)
     }
 
 
+def check_run(places: Places, repository: Repository, check: Json, *, action: str) -> Json:
+    """Return the payload of `check_run`; `check` is the check run as the REST API shows it."""
+    return {
+        "action": action,
+        "check_run": check,
+        "repository": _repository(places, repository),
+        "organization": objects.organization(places, repository.name.split("/")[0]),
+        "sender": objects.user(places, SENDER),
+    }
+
+
 def issue_comment(places: Places, pull: PullRequest, body: str, *, by: str, action: str) -> Json:
     """Return the payload of `issue_comment` on a pull request.
 

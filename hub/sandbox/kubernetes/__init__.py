@@ -14,6 +14,7 @@ from hub.sandbox.kubernetes.kinds import (
     LEASES,
     PIPELINE_RUNS,
     POSTGRESQL_INSTANCES,
+    TASK_RUNS,
     Kind,
     Object,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "LEASES",
     "PIPELINE_RUNS",
     "POSTGRESQL_INSTANCES",
+    "TASK_RUNS",
     "Access",
     "Cluster",
     "Kind",

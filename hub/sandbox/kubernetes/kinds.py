@@ -38,6 +38,13 @@ PIPELINE_RUNS = Kind(
     kind="PipelineRun",
     status_subresource=True,
 )
+TASK_RUNS = Kind(
+    group="tekton.dev",
+    version="v1",
+    plural="taskruns",
+    kind="TaskRun",
+    status_subresource=True,
+)
 APPLICATIONS = Kind(
     group="argoproj.io",
     version="v1alpha1",
@@ -71,7 +78,7 @@ DATABASES = Kind(
 )
 """What a PostgreSQLInstance is made of at the cloud's provider: a managed resource."""
 COMPOSITES = (POSTGRESQL_INSTANCES, S3_BUCKETS, SQS_QUEUES)
-KINDS = (PIPELINE_RUNS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
+KINDS = (PIPELINE_RUNS, TASK_RUNS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
 
 
 def unknown_kind(group: str, version: str, plural: str) -> Kind:

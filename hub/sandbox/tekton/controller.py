@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hub.sandbox.background import Background
-from hub.sandbox.kubernetes import PIPELINE_RUNS, Cluster, Object
+from hub.sandbox.kubernetes import PIPELINE_RUNS, TASK_RUNS, Cluster, Object
 from hub.sandbox.kubernetes.changes import Follower
 from hub.sandbox.kubernetes.kinds import labels_of
 from hub.sandbox.kubernetes.refusal import Refusal
 from hub.sandbox.pace import Pace
 from hub.sandbox.tekton.sending import CloudEvents
 from hub.sandbox.tekton.states import (
+    FAILING_TASK,
     PENDING,
     RUNNING,
     STARTED,
@@ -27,6 +28,9 @@ from hub.sandbox.tekton.states import (
 
 _SERVICE = "trunkline.dev/service"
 _PIPELINE = "tekton.dev/pipeline"
+_PIPELINE_RUN = "tekton.dev/pipelineRun"
+_PIPELINE_TASK = "tekton.dev/pipelineTask"
+_MAX_NAME = 63
 _EVENT = {"Started": "started", "Running": "running"}
 
 
@@ -128,7 +132,33 @@ class Tekton:
             self._become(created, cancelled)
             return
         plan = self._plan(labels_of(created).get(_SERVICE, ""))
+        if plan.outcome is Outcome.FAILED:
+            self._fail_task(created)
         self._become(created, ending(plan.outcome, name, plan.message))
+
+    def _fail_task(self, created: Object) -> None:
+        """Leave behind the TaskRun for which the whole run fails."""
+        metadata = created["metadata"]
+        name = f"{metadata['name']}-{FAILING_TASK}"[:_MAX_NAME]
+        labels = {_PIPELINE_RUN: metadata["name"], _PIPELINE_TASK: FAILING_TASK}
+        self._cluster.create(
+            TASK_RUNS,
+            metadata["namespace"],
+            {
+                "apiVersion": TASK_RUNS.api_version,
+                "kind": TASK_RUNS.kind,
+                "metadata": {"name": name, "labels": labels},
+                "spec": {"taskRef": {"name": FAILING_TASK}},
+            },
+        )
+        failed = {"type": "Succeeded", "status": "False", "reason": "Failed"}
+        self._cluster.patch(
+            TASK_RUNS,
+            metadata["namespace"],
+            name,
+            {"status": {"conditions": [failed]}},
+            status=True,
+        )
 
     def _become(self, created: Object, condition: Condition) -> None:
         """Write a condition into the cluster, and tell the world."""

@@ -14,6 +14,8 @@ from hub.sandbox.kubernetes import Object
 
 TASKS = ("clone", "test", "build", "push")
 """What the simulated pipeline consists of."""
+FAILING_TASK = TASKS[1]
+"""The one that fails where a run does."""
 REQUIRED_PARAMS = ("git-url", "git-revision", "image-tag")
 """Those without a default, on which the results depend."""
 _PENDING = "PipelineRunPending"
