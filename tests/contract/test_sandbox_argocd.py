@@ -22,7 +22,7 @@ from hub.sandbox.repository import Repository
 TOKEN = "a-token-that-argocd-sends"
 DIGEST = "sha256:" + "a" * 64
 RENDERED = Path(__file__).parents[1] / "data" / "argocd" / "rendered"
-CHECKED = Path(__file__).parents[1] / "platform" / "argocd_applications"
+CHECKED = Path(__file__).parents[2] / "argocd" / "notifications" / "applications"
 APPLICATION_FILES = sorted([*(RENDERED.parent / "applications").iterdir(), *CHECKED.iterdir()])
 
 

@@ -1,103 +1,136 @@
-"""The Applications that Argo CD's own controller makes of a gitops repository."""
+"""What Argo CD's own generators make of a repository fits what the hub writes and reads."""
+
+import json
 
 import pytest
-from argocd_files import Object, ask, projects, the
+from argocd_files import ROOT, Object, ask, built, document, generated, services
 
-from hub.clients.argocd import ENVIRONMENT, SERVICE
-from hub.sandbox.samples import ENVIRONMENTS, Release, gitops_files
+from hub.actions.argocd import Application
+from hub.clients.argocd import read_application
+from hub.sandbox.argocd.desired import Overlay
 from hub.settings import GitopsSettings
 
 pytestmark = pytest.mark.usefixtures("servers")
 
-SERVICES = ("order-service", "users", "web-shop-2")
+SERVICES = ("order-service", "mail", "dev-tools", "shop-production")
+ENVIRONMENTS = ("dev", "staging", "production")
+TREE = (
+    *(f"services/{service}" for service in SERVICES),
+    *(f"services/{service}/{part}" for service in SERVICES for part in ("base", "overlays/dev")),
+    "services",
+    "docs",
+    "infra/services/other",
+)
+OVERLAYS = {
+    overlay.name: overlay
+    for overlay in (
+        Overlay(service=service, environment=environment)
+        for service in SERVICES
+        for environment in ENVIRONMENTS
+    )
+}
 
 
-def tree() -> dict[str, str]:
-    """The files of a gitops repository with some services in it."""
-    files: dict[str, str] = {"README.md": "", "services/README.md": ""}
-    for service in SERVICES:
-        files |= gitops_files(
-            Release(service=service, revision="a" * 40, digest="sha256:" + "b" * 64)
+def made() -> dict[str, Object]:
+    return generated(built(), TREE)
+
+
+def test_every_service_is_in_every_environment_once() -> None:
+    assert set(made()) == set(OVERLAYS)
+
+
+def test_an_application_deploys_the_file_that_the_hub_writes() -> None:
+    written = GitopsSettings(url="https://github.com/company/gitops.git").files[0]
+    for name, application in made().items():
+        overlay = OVERLAYS[name]
+        file = written.format(service=overlay.service, environment=overlay.environment)
+        assert f"{application['spec']['source']['path']}/kustomization.yaml" == file
+        assert file == overlay.kustomization
+
+
+def test_an_application_follows_the_branch_that_the_hub_writes() -> None:
+    for file in ("single", "production"):
+        settings = (ROOT.parent / "k8s/overlays" / file / "trunkline.yaml").read_text()
+        for application in made().values():
+            assert f"url: {application['spec']['source']['repoURL']}\n" in settings
+            assert application["spec"]["source"]["targetRevision"] == GitopsSettings(url="").branch
+
+
+def test_the_hub_reads_whose_deployment_it_is() -> None:
+    for name, application in made().items():
+        missing = Application(namespace="argocd", name=name, exists=False)
+        read = read_application(json.dumps(application).encode(), missing)
+        assert (read.service, read.environment) == (
+            OVERLAYS[name].service,
+            OVERLAYS[name].environment,
         )
-    return files
 
 
-def folders(files: dict[str, str]) -> list[str]:
-    found = set()
-    for file in files:
-        parts = file.split("/")[:-1]
-        found |= {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
-    return sorted(found)
-
-
-def generated(directories: list[str] | None = None) -> list[Object]:
-    answer = ask(
-        "generate",
-        applicationSet=the("ApplicationSet", "services"),
-        projects=projects(),
-        directories=folders(tree()) if directories is None else directories,
-    )
-    applications: list[Object] = answer["applications"] or []
-    return applications
-
-
-def test_every_service_has_one_application_in_each_environment() -> None:
-    names = [one["metadata"]["name"] for one in generated()]
-    assert sorted(names) == sorted(
-        f"{service}-{environment}" for service in SERVICES for environment in ENVIRONMENTS
-    )
-
-
-def test_the_hub_knows_each_by_its_labels() -> None:
-    for one in generated():
-        labels = one["metadata"]["labels"]
-        assert one["metadata"]["name"] == f"{labels[SERVICE]}-{labels[ENVIRONMENT]}"
-        assert one["spec"]["destination"] == {
-            "name": "workloads",
-            "namespace": labels[ENVIRONMENT],
-        }
-
-
-def test_each_reads_the_folder_that_the_hub_bumps() -> None:
-    files = tree()
-    pattern = GitopsSettings(url="https://x").files[0]
-    for one in generated():
-        labels = one["metadata"]["labels"]
-        bumped = pattern.format(service=labels[SERVICE], environment=labels[ENVIRONMENT])
-        assert bumped == f"{one['spec']['source']['path']}/kustomization.yaml"
-        assert bumped in files
-
-
-def test_production_alone_waits_for_somebody() -> None:
+def test_only_production_waits_for_a_person() -> None:
     automated = {
-        one["metadata"]["labels"][ENVIRONMENT]: one["spec"]["syncPolicy"].get("automated")
-        for one in generated()
+        name: application["spec"]["syncPolicy"].get("automated")
+        for name, application in made().items()
     }
-    everything = {"prune": True, "selfHeal": True}
-    assert automated == {"dev": everything, "staging": everything, "production": None}
-
-
-def test_each_is_permitted_by_its_project_and_retried() -> None:
-    for one in generated():
-        spec = one["spec"]
-        asked = {
-            "project": spec["project"],
-            "source": spec["source"],
-            "destination": spec["destination"],
-        }
-        assert ask("permit", projects=projects(), asks=[asked])["answers"] == [True]
-        assert spec["syncPolicy"]["retry"]["limit"] == 5
-        assert "CreateNamespace=false" in spec["syncPolicy"]["syncOptions"]
-
-
-def test_what_is_no_folder_of_a_service_makes_nothing() -> None:
-    assert generated(["services", "docs", "docs/services", "clusters/services/x"]) == []
-
-
-def test_nothing_is_deleted_because_a_folder_is_gone() -> None:
-    spec = the("ApplicationSet", "services")["spec"]
-    assert spec["syncPolicy"] == {
-        "applicationsSync": "create-update",
-        "preserveResourcesOnDeletion": True,
+    follows = {"prune": True, "selfHeal": True}
+    assert automated == {
+        name: None if overlay.environment == "production" else follows
+        for name, overlay in OVERLAYS.items()
     }
-    assert all("finalizers" not in one["metadata"] for one in generated())
+
+
+def test_an_application_goes_where_its_project_lets_it() -> None:
+    asks = [
+        {"project": spec["project"], "source": spec["source"], "destination": spec["destination"]}
+        for application in made().values()
+        for spec in [application["spec"]]
+    ]
+    assert {one["project"] for one in asks} == {"microservices"}
+    projects = [one for one in built() if one["kind"] == "AppProject"]
+    assert all(ask("permit", {"projects": projects, "asks": asks})["answers"])
+
+
+def test_a_patch_leaves_all_else_of_the_policy_as_it_was() -> None:
+    template = services(built())["spec"]["template"]["spec"]["syncPolicy"]
+    for application in made().values():
+        policy = application["spec"]["syncPolicy"]
+        assert {name: policy[name] for name in template} == template
+
+
+def test_a_name_that_is_misspelt_makes_no_application() -> None:
+    objects = built()
+    spoilt = services(objects)["spec"]["template"]["metadata"]
+    spoilt["name"] = spoilt["name"].replace(".environment", ".enviroment")
+    with pytest.raises(AssertionError, match="enviroment"):
+        generated(objects, TREE)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "health"),
+    [
+        (None, "Progressing"),
+        ([], "Progressing"),
+        ([{"type": "Synced", "status": "True"}], "Progressing"),
+        ([{"type": "Ready", "status": "False", "reason": "Creating"}], "Progressing"),
+        ([{"type": "Ready", "status": "True"}, {"type": "Synced", "status": "True"}], "Healthy"),
+        (
+            [
+                {"type": "Ready", "status": "True"},
+                {"type": "Synced", "status": "False", "reason": "ReconcileError"},
+            ],
+            "Degraded",
+        ),
+    ],
+)
+def test_what_is_asked_of_crossplane_is_as_healthy_as_its_conditions_say(
+    conditions: list[Object] | None, health: str
+) -> None:
+    asked: Object = {
+        "apiVersion": "platform.company.com/v1alpha1",
+        "kind": "PostgreSQLInstance",
+        "metadata": {"name": "orders", "namespace": "production"},
+    }
+    if conditions is not None:
+        asked["status"] = {"conditions": conditions}
+    question = {"configMap": document("settings/argocd-cm.yaml"), "objects": [asked]}
+    (answer,) = ask("health", question)["answers"]
+    assert answer["status"] == health

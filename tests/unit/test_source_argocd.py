@@ -49,7 +49,7 @@ APPLICATIONS = {
     path.stem: as_kubernetes_has_it(
         json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
     )
-    for folder in (DATA / "argocd/applications", ROOT / "tests/platform/argocd_applications")
+    for folder in (DATA / "argocd/applications", NOTIFICATIONS / "applications")
     for path in folder.iterdir()
 }
 NAMED = [name for name, app in APPLICATIONS.items() if "metadata" in app]
@@ -166,7 +166,7 @@ def test_a_sweep_that_reads_the_object_makes_the_same_events(name: str) -> None:
 
 def test_a_message_that_would_break_json_arrives_whole() -> None:
     event = one_event(rendered("failed-hostile-message", "trunkline-operation"))
-    source = (ROOT / "tests/platform/argocd_applications/failed-hostile-message.yaml").read_text()
+    source = (NOTIFICATIONS / "applications/failed-hostile-message.yaml").read_text()
     message = yaml.safe_load(source)["status"]["operationState"]["message"]
     assert ApplicationChanged.read(event).message == message
 

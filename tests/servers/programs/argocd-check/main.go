@@ -8,7 +8,6 @@
 //	argocd-check permit    {"projects": [...], "asks": [...]}          -> {"answers": [...]}
 //	argocd-check enforce   {"projects": [...], "rbac", "asks": [...]}  -> {"answers": [...]}
 //	argocd-check notify    {"configMap", "secret", "applications"}     -> {"answers": [...]}
-//	argocd-check deliver   the same, and sends what has fired          -> {"sent": ...}
 //	argocd-check health    {"configMap", "objects": [...]}             -> {"answers": [...]}
 //
 // It knows no rule itself. What it is asked about is read strictly: an unknown field is an error.
@@ -34,7 +33,6 @@ var commands = map[string]func([]byte) (any, error){
 	"permit":   permit,
 	"enforce":  enforce,
 	"notify":   notify,
-	"deliver":  deliver,
 	"health":   judge,
 }
 
@@ -42,7 +40,7 @@ func main() {
 	log.SetFlags(0)
 	logrus.SetLevel(logrus.ErrorLevel)
 	if len(os.Args) != 2 || commands[os.Args[1]] == nil {
-		log.Fatal("usage: argocd-check validate|generate|permit|enforce|notify|deliver|health")
+		log.Fatal("usage: argocd-check validate|generate|permit|enforce|notify|health")
 	}
 	asked, err := io.ReadAll(os.Stdin)
 	must(err)

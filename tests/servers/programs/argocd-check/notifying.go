@@ -24,11 +24,10 @@ func (nobody) GetAppProject(context.Context, string) (*unstructured.Unstructured
 }
 
 type fired struct {
-	Trigger      string                `json:"trigger"`
-	OncePer      string                `json:"oncePer"`
-	Templates    []string              `json:"templates"`
-	Destinations services.Destinations `json:"-"`
-	To           []string              `json:"to"`
+	Trigger   string   `json:"trigger"`
+	OncePer   string   `json:"oncePer"`
+	Templates []string `json:"templates"`
+	To        []string `json:"to"`
 }
 
 // told is what would be said of an Application: what has fired, and every template rendered.
@@ -65,29 +64,6 @@ func notify(asked []byte) (any, error) {
 		answers = append(answers, one)
 	}
 	return map[string]any{"answers": answers}, nil
-}
-
-func deliver(asked []byte) (any, error) {
-	question, engine, err := load(asked)
-	if err != nil {
-		return nil, err
-	}
-	sent := 0
-	for _, application := range question.Applications {
-		happened, err := engine.run(application)
-		if err != nil {
-			return nil, err
-		}
-		for _, one := range happened {
-			for _, destination := range one.Destinations[one.Trigger] {
-				if err := engine.api.Send(application, one.Templates, destination); err != nil {
-					return nil, err
-				}
-				sent++
-			}
-		}
-	}
-	return map[string]any{"sent": sent}, nil
 }
 
 func load(asked []byte) (*about, *engine, error) {
@@ -131,7 +107,7 @@ func (e *engine) run(application map[string]any) ([]fired, error) {
 		}
 		for _, result := range results {
 			if result.Triggered {
-				happened = append(happened, fired{name, result.OncePer, result.Templates, destinations, names(destinations[name])})
+				happened = append(happened, fired{name, result.OncePer, result.Templates, names(destinations[name])})
 			}
 		}
 	}
