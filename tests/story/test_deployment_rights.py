@@ -61,16 +61,18 @@ async def live(platform: Platform) -> None:
 
 
 async def try_out(platform: Platform, head: str) -> None:
-    """Ask to pull, and change it while it is being built, which cancels the first build."""
+    """Ask to pull, and change it while it is being built: one build is cancelled, one fails."""
     github, tekton = platform.world.github, platform.world.tekton
     commit = await github.push(head, "topic", "Try this")
     pull = await github.open_pull_request(SOURCE, "topic", "Try this", head=head)
     tekton.pace.hold()
     github.comment(pull, f"/ok-to-test {commit.sha}", by="developer")
     await platform.hub_has_heard()
-    await github.push(head, "topic", "Try that")
+    commit = await github.push(head, "topic", "Try that")
     await platform.hub_has_heard()
     tekton.pace.release()
+    await platform.settled()
+    github.comment(pull, f"/ok-to-test {commit.sha}", by="developer")
     await platform.settled()
 
 

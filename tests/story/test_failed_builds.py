@@ -6,7 +6,7 @@ from story_platform import SOURCE, tag_of, with_settings
 from hub.sandbox.tekton import Outcome
 
 WAYS_TO_FAIL = [
-    pytest.param(Outcome.FAILED, "failure", "The pipeline has failed", id="failed"),
+    pytest.param(Outcome.FAILED, "failure", "The pipeline has failed in test", id="failed"),
     pytest.param(Outcome.CANCELLED, "error", "The pipeline was cancelled", id="cancelled"),
     pytest.param(Outcome.TIMED_OUT, "failure", "The pipeline took too long", id="timed-out"),
 ]

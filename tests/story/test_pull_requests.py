@@ -42,7 +42,7 @@ async def test_a_failed_pull_request_is_told_on_its_commit_and_not_in_the_channe
     (status,) = world.github.statuses.latest(SOURCE, commit.sha)
     assert (status.state, status.description) == (
         "failure",
-        "The pipeline has failed: 3 tests failed",
+        "The pipeline has failed in test: 3 tests failed",
     )
     assert platform.messages() == []
 
