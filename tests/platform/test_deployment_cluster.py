@@ -166,6 +166,7 @@ async def test_a_tag_is_no_digest(guarded: KubernetesServer, image: str, tmp_pat
     assert "named by its digest" in await settled_refusal(guarded, planted)
 
 
+@pytest.mark.usefixtures("servers")
 def test_nothing_writes_to_the_root_of_its_image() -> None:
     for overlay in OVERLAYS:
         for one in workloads(built(overlay)):
