@@ -1,49 +1,28 @@
 """The platform's Argo CD files as a cluster gets them, and what Argo CD itself says about them."""
 
-import json
-import subprocess
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from servers.kustomize import kustomize
-from servers.place import program
+from servers import judge, kustomize
 
 ROOT = Path(__file__).parents[2] / "argocd"
 GITOPS = "https://github.com/company/gitops.git"
 WORKLOADS = "https://workloads.example.com"
 PLATFORM = "https://kubernetes.default.svc"
 
-_SECONDS = 60.0
-
 Object = dict[str, Any]
 
 
 def ask(command: str, question: Mapping[str, Any]) -> Any:
     """Ask the program that has Argo CD's own code in it."""
-    done = subprocess.run(
-        [program("argocd-check"), command],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@cache
-def _built() -> str:
-    return json.dumps(kustomize(ROOT))
+    return judge.ask("argocd-check", command, question)
 
 
 def built() -> list[Object]:
     """Return what `kubectl apply -k` applies, each time anew, so that a test may spoil it."""
-    objects: list[Object] = json.loads(_built())
-    return objects
+    return kustomize.built(ROOT)
 
 
 def document(file: str) -> Object:

@@ -2,15 +2,13 @@
 
 import copy
 import hashlib
-import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from servers.kustomize import kustomize
+from servers import kustomize
 from servers.place import program
 
 from hub.configuration import load
@@ -28,15 +26,9 @@ _SECONDS = 60.0
 Object = dict[str, Any]
 
 
-@cache
-def _built(folder: Path) -> str:
-    return json.dumps(kustomize(folder))
-
-
 def built(overlay: str) -> list[Object]:
     """What `kubectl apply -k` applies, each time anew, so that a test may spoil it."""
-    objects: list[Object] = json.loads(_built(FOLDER / "overlays" / overlay))
-    return objects
+    return kustomize.built(FOLDER / "overlays" / overlay)
 
 
 def pinned(overlay: str, scratch: Path) -> list[Object]:
@@ -49,7 +41,7 @@ def pinned(overlay: str, scratch: Path) -> list[Object]:
         timeout=_SECONDS,
         check=True,
     )
-    return kustomize(folder)
+    return kustomize.kustomize(folder)
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:

@@ -1,15 +1,12 @@
 """The platform's Tekton files as a cluster gets them, and what Tekton itself says about them."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from servers.kustomize import kustomize
-from servers.place import program
+from servers import judge, kustomize
 
 from hub.actions.action import Call
 from hub.actions.tekton import StartPipelineRun
@@ -22,34 +19,17 @@ TRUSTED = "ci"
 UNTRUSTED = "ci-forks"
 SHA = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
 
-_SECONDS = 60.0
-
 Object = dict[str, Any]
 
 
 def ask(command: str, question: Mapping[str, Any]) -> Any:
     """Ask the program that has Tekton's own code in it."""
-    done = subprocess.run(
-        [program("tekton-check"), command],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@cache
-def _built(folder: str) -> str:
-    return json.dumps(kustomize(ROOT / folder))
+    return judge.ask("tekton-check", command, question)
 
 
 def built(folder: str = ".") -> list[Object]:
     """Return what `kubectl apply -k` applies, each time anew, so that a test may spoil it."""
-    objects: list[Object] = json.loads(_built(folder))
-    return objects
+    return kustomize.built(ROOT / folder)
 
 
 def of_tekton(objects: Iterable[Object]) -> list[Object]:

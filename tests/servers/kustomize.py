@@ -1,6 +1,8 @@
 """Builds folders of manifests with the real kustomize, as `kubectl apply -k` would."""
 
+import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,17 @@ _SECONDS = 60.0
 
 class KustomizeFailedError(Exception):
     """A folder cannot be built; carries kustomize's own words."""
+
+
+def built(folder: Path) -> list[dict[str, Any]]:
+    """Return what `kustomize` does: built once, and anew each time, so that a test may spoil it."""
+    objects: list[dict[str, Any]] = json.loads(_as_json(folder))
+    return objects
+
+
+@cache
+def _as_json(folder: Path) -> str:
+    return json.dumps(kustomize(folder))
 
 
 def kustomize(folder: Path) -> list[dict[str, Any]]:
