@@ -12,10 +12,8 @@ from hub.actions.crossplane import Composite, CompositeState, ReadComposite
 from hub.clients.kubernetes import Kubernetes, ObjectPart, Resource
 from hub.clients.names import is_object_name
 from hub.errors import PermanentError
-from hub.events.crossplane import ENVIRONMENT, OWNER
+from hub.events.crossplane import ENVIRONMENT, OWNER, PAUSED
 from hub.events.kubernetes import Condition, Conditions, condition
-
-_PAUSED = "ReconcilePaused"
 
 
 class Crossplane:
@@ -98,7 +96,7 @@ def _described(found: _Object) -> Composite:
 def _state(metadata: _Metadata, ready: Condition, synced: Condition) -> CompositeState:
     if metadata.deletion_timestamp:
         return CompositeState.DELETING
-    if synced.reason == _PAUSED:
+    if synced.reason == PAUSED:
         return CompositeState.PAUSED
     if synced.status == "False":
         return CompositeState.FAILED

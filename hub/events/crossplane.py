@@ -20,6 +20,8 @@ from hub.events.types import (
 )
 from hub.events.view import View
 
+PAUSED = "ReconcilePaused"
+"""Reason of `Synced`: somebody has stopped Crossplane on purpose, which is no failure."""
 OWNER = "trunkline.dev/owner"
 """Label: the team whose channel is told."""
 ENVIRONMENT = "trunkline.dev/environment"

@@ -5,12 +5,12 @@ what `hub/events/crossplane.py` reads: never the rest of the object, which may h
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import orjson
 from pydantic import AliasPath, BaseModel, Field
 
 from hub.events.attributes import checked
+from hub.events.crossplane import PAUSED
 from hub.events.envelope import Envelope
 from hub.events.identity import derive_id
 from hub.events.kubernetes import Condition, Conditions, Text, condition, only, unix_time
@@ -33,9 +33,6 @@ _PARTS = (
     *("spec.claimRef", "spec.crossplane.compositionRef", "status.conditions"),
 )
 """What an event's data have of the object."""
-
-_PAUSED: Final = "ReconcilePaused"
-"""Somebody has stopped Crossplane on purpose: that is no failure."""
 
 _COMPOSITE = {
     ("Ready", "True"): COMPOSITE_READY,
@@ -102,7 +99,7 @@ class _Sight:
     def _told(self, types: dict[tuple[str, str], str]) -> Iterator[tuple[str, Condition]]:
         for one in self.found.conditions:
             type_ = types.get((one.type, one.status))
-            if type_ and one.reason != _PAUSED:
+            if type_ and one.reason != PAUSED:
                 yield type_, one
 
     def stuck(self) -> Overdue | None:
@@ -117,7 +114,7 @@ class _Sight:
         """Yield since when it is being deleted, not ready, or not synced."""
         found = self.found
         ready, synced = condition(found.conditions, "Ready"), condition(found.conditions, "Synced")
-        if synced.reason == _PAUSED:
+        if synced.reason == PAUSED:
             return
         if found.deleted_at:
             yield found.deleted_at
