@@ -5,12 +5,12 @@ hub says nothing of a run that died of a dead letter, so none of them leads to t
 """
 
 import shlex
-from datetime import datetime
 
 from handlers.announce_deployment import announce_deployment
 from hub.actions.slack import KeepMessage, MessageLine
 from hub.dispatch import Do, Skipped, on
 from hub.events.identity import derive_id
+from hub.events.kubernetes import unix_time
 from hub.events.trunkline import RunDeadLettered
 
 
@@ -39,4 +39,4 @@ async def announce_dead_letter(dead: RunDeadLettered, do: Do) -> Skipped | None:
 
 def _seconds(time: str | None) -> int:
     """Return a number that grows: a run that was replayed and died anew shows its new error."""
-    return int(datetime.fromisoformat(time).timestamp()) if time else 0
+    return int(unix_time(time or "") or 0)

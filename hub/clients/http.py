@@ -33,7 +33,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """The largest answer that is read. A PipelineRun or an Application with its managed fields can
 reach 1.5 MB (the limit of an object in etcd); nothing that is asked for comes near this."""
 
-CONNECTIONS_PER_HOST = 20
+_CONNECTIONS_PER_HOST = 20
 """So that a system which hangs holds only its own connections; GitHub allows 100 at once."""
 
 
@@ -70,7 +70,7 @@ class Http:
         *,
         resolver: AbstractResolver | None = None,
         call_seconds: float = CALL_SECONDS,
-        connections_per_host: int = CONNECTIONS_PER_HOST,
+        connections_per_host: int = _CONNECTIONS_PER_HOST,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:

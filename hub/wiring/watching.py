@@ -9,7 +9,7 @@ from hub.bus.interface import Bus
 from hub.clients.http import Http
 from hub.clients.kubernetes import Kubernetes
 from hub.secrets import SecretPlace
-from hub.settings import KubernetesSettings, Settings, WatcherSettings
+from hub.settings import Settings, WatcherSettings
 from hub.telemetry.metrics import Metrics
 from hub.watcher import Election, Kinds, Lease, Memory, Surroundings, Telling, Watcher
 from hub.wiring.clock import Clocks
@@ -43,15 +43,11 @@ async def watching(
         yield _watcher(
             settings,
             settings.watcher,
-            kubernetes=_client(settings.kubernetes, http, token),
+            kubernetes=Kubernetes(settings=settings.kubernetes, http=http, token=token),
             bus=bus,
             metrics=metrics,
             clocks=clocks,
         )
-
-
-def _client(settings: KubernetesSettings, http: Http, token: SecretPlace | None) -> Kubernetes:
-    return Kubernetes(settings=settings, http=http, token=token)
 
 
 def _watcher(

@@ -158,7 +158,7 @@ class Platform:
 
     async def until_event(self, kind: str) -> None:
         """Wait until an event whose type begins so is on the log."""
-        await eventually(lambda: self.events(kind))
+        await self.until_events(1, kind)
 
     async def until_events(self, count: int, kind: str) -> None:
         """Wait until so many events whose type begins so are on the log."""

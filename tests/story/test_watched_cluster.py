@@ -8,7 +8,6 @@ from story_platform import CHANNEL, PRODUCTION, Platform, eventually, with_setti
 
 from hub.sandbox.installation import HUB_NAMESPACE, TEKTON_NAMESPACE
 from hub.sandbox.kubernetes import DATABASES, POSTGRESQL_INSTANCES
-from hub.sandbox.slack.workspace import SlackMessage
 from hub.sandbox.tekton.states import Outcome
 
 OWNERS = "#team-orders"
@@ -52,11 +51,6 @@ def said(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
         return holds()
 
     return look
-
-
-def only(messages: list[SlackMessage]) -> SlackMessage:
-    (one,) = messages
-    return one
 
 
 async def test_a_database_that_is_ready_is_told_to_its_owners(platform: Platform) -> None:
@@ -122,7 +116,8 @@ async def test_drift_is_told_and_so_is_its_end_but_not_that_all_was_well(
 
     crossplane.say(DATABASES, "orders-db", UpToDate=True)
     await until_told(platform, CHANNEL, "Instance production/orders-db is as it is wanted again")
-    assert "UpdateRestricted" not in only(platform.world.slack.messages(CHANNEL)).text
+    (message,) = platform.world.slack.messages(CHANNEL)
+    assert "UpdateRestricted" not in message.text
 
 
 async def test_what_no_notification_told_is_seen_in_the_cluster(platform: Platform) -> None:
