@@ -8,6 +8,7 @@ from hub.actions.github import CheckState, KeepCheckRun, SetCommitStatus, Status
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
 from hub.dispatch import Do, Skipped, on
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
+from hub.events.trunkline import PipelineRunQueued
 
 _STATUS = {
     RunState.PENDING: (StatusState.PENDING, "The pipeline waits for others to end"),
@@ -27,9 +28,9 @@ _CHECK = {
 }
 
 
-@on(PipelineRunStarted, PipelineRunFinished)
+@on(PipelineRunQueued, PipelineRunStarted, PipelineRunFinished)
 async def report_pipeline_status(
-    event: PipelineRunStarted | PipelineRunFinished, do: Do
+    event: PipelineRunQueued | PipelineRunStarted | PipelineRunFinished, do: Do
 ) -> Skipped | None:
     """Report a pipeline's state on the commit that it builds."""
     run = await do(ReadPipelineRun.told_of_by(event))

@@ -10,5 +10,7 @@ async def start(action: StartPipelineRun, do: Do) -> None:
     """Start the run, and say of one that waits that it does; see `release_pipeline_runs`."""
     run = await do(action)
     if run.state is RunState.PENDING:
-        queued = PipelineRunQueued(namespace=run.namespace, name=run.name, service=run.service)
+        queued = PipelineRunQueued(
+            namespace=run.namespace, name=run.name, uid=run.uid, service=run.service
+        )
         await do(Emit.of(queued, subject=run.name))

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from hub.actions.action import Action
 from hub.events.tekton import PipelineRunFinished, PipelineRunStarted
+from hub.events.trunkline import PipelineRunQueued
 
 _PARTS = 3
 """Of a run's identity: namespace, name, uid."""
@@ -169,7 +170,9 @@ class ReadPipelineRun(Action[PipelineRun]):
     it is asked again later. So an event that is ahead of the truth, or forged, loses nothing."""
 
     @classmethod
-    def told_of_by(cls, event: PipelineRunStarted | PipelineRunFinished) -> Self:
+    def told_of_by(
+        cls, event: PipelineRunQueued | PipelineRunStarted | PipelineRunFinished
+    ) -> Self:
         """Read the run that an event tells of."""
         return cls(
             namespace=event.namespace,

@@ -90,4 +90,5 @@ class PipelineRunQueued(HubView):
 
     namespace: str
     name: str
+    uid: str
     service: str

@@ -97,3 +97,27 @@ async def test_a_run_that_was_pruned_is_not_run_again(platform: Platform) -> Non
     assert platform.revisions_built() == []
     verdict = await platform.verdict("rerun_pipeline", platform.last_delivery("check_run").guid)
     assert "push again" in verdict
+
+
+class TestWithALimitOfOneRunPerService:
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return with_settings(github={"checks": True}, kubernetes={"runs_per_service": 1})
+
+    async def test_a_run_that_waits_has_a_check_run_that_says_so(self, platform: Platform) -> None:
+        world = platform.world
+        world.tekton.pace.hold()
+        first = await world.push(branch="develop", message="One")
+        await platform.hub_has_heard()
+        await platform.until_event("dev.tekton.event.pipelinerun.started")
+        second = await world.push(branch="develop", message="Two")
+        await platform.hub_has_heard()
+
+        assert checks(platform, first) == [("in_progress", None)]
+        assert checks(platform, second) == [("queued", None)]
+        waiting = the_check(platform, second).fields["output"]["title"]
+        assert waiting == "The pipeline waits for others to end"
+
+        world.tekton.pace.release()
+        await platform.settled()
+        assert checks(platform, second) == [("completed", "success")]
