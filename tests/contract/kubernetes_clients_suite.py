@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes_home import CALL, PULLED, START, Home, read_of
+from kubernetes_home import CALL, PULLED, START, Home, ended, read_of
 
 from hub.actions.argocd import ReadApplication
 from hub.actions.tekton import CancelSuperseded, ReleasePipelineRuns, RunState
@@ -38,7 +38,7 @@ class TektonSuite:
 
     async def test_row_81_the_same_build_again_is_the_same_run(self, home: Home) -> None:
         first = await home.clients.tekton.start(START, CALL)
-        await home.finish(first.name, {"conditions": [{"type": "Succeeded", "status": "True"}]})
+        await home.finish(first.name, ended(succeeded=True))
 
         second = await home.clients.tekton.start(START, replace(CALL, attempt=2))
 
@@ -97,6 +97,20 @@ class TektonSuite:
         )
         assert read.results == {"IMAGE_DIGEST": "sha256:0"}
 
+    async def test_a_run_that_failed_names_its_tasks_that_did(self, home: Home) -> None:
+        run = await home.clients.tekton.start(START, CALL)
+        other = await home.clients.tekton.start(replace(START, revision="b" * 40), CALL)
+        await home.end_task(run.name, "unit-test", succeeded=False)
+        await home.end_task(run.name, "owasp", succeeded=False)
+        await home.end_task(run.name, "clone", succeeded=True)
+        await home.end_task(other.name, "clone", succeeded=False)
+        await home.finish(run.name, ended(succeeded=False))
+
+        read = await home.clients.tekton.read(read_of(run), CALL)
+
+        assert read.state is RunState.FAILED
+        assert read.failed_tasks == ("owasp", "unit-test")
+
     async def test_a_run_with_another_uid_or_elsewhere_is_gone(self, home: Home) -> None:
         run = await home.clients.tekton.start(START, CALL)
 
@@ -130,14 +144,14 @@ class TektonSuite:
 
     async def test_cancelling_again_or_what_has_finished_changes_nothing(self, home: Home) -> None:
         tekton = home.clients.tekton
-        ended = await tekton.start(PULLED, CALL)
-        await home.finish(ended.name, {"conditions": [{"type": "Succeeded", "status": "True"}]})
+        finished = await tekton.start(PULLED, CALL)
+        await home.finish(finished.name, ended(succeeded=True))
         going_on = await tekton.start(replace(PULLED, revision="c" * 40), CALL)
         head = superseded(head="b" * 40)
 
         assert await tekton.cancel_superseded(head, CALL) == (going_on.name,)
         assert await tekton.cancel_superseded(head, CALL) == ()
-        assert "status" not in await home.spec(ended.name)
+        assert "status" not in await home.spec(finished.name)
 
     async def test_a_run_beyond_the_limit_waits_and_the_oldest_begins_first(
         self, home: Home
@@ -148,7 +162,7 @@ class TektonSuite:
 
         assert [run.state for run in runs] == [RunState.RUNNING, *[RunState.PENDING] * 3]
         assert len(await tekton.release(release, CALL)) == 3
-        await home.finish(runs[0].name, {"conditions": [{"type": "Succeeded", "status": "False"}]})
+        await home.finish(runs[0].name, ended(succeeded=False))
         waiting = await tekton.release(release, CALL)
 
         assert len(waiting) == 2

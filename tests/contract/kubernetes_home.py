@@ -94,6 +94,10 @@ class Home(Protocol):
         """Set the status of a PipelineRun as its controller does."""
         ...
 
+    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
+        """Leave the TaskRun of one of a run's tasks behind, as the run's controller does."""
+        ...
+
     async def limit_runs(self, most: int) -> None:
         """Let a quota allow so many PipelineRuns in the namespace."""
         ...
@@ -132,6 +136,29 @@ def run_manifest(name: str, **labels: str) -> Object:
         "metadata": {"name": name, "labels": labels},
         "spec": {"pipelineRef": {"name": "microservice-ci"}},
     }
+
+
+def task_run_manifest(run: str, task: str) -> Object:
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "TaskRun",
+        "metadata": {
+            "name": f"{run}-{task}",
+            "labels": {"tekton.dev/pipelineRun": run, "tekton.dev/pipelineTask": task},
+        },
+        "spec": {"taskRef": {"name": task}},
+    }
+
+
+def ended(*, succeeded: bool) -> Object:
+    """Return the status of a run that has ended."""
+    condition = {"type": "Succeeded", "status": "True" if succeeded else "False"}
+    return {"conditions": [condition]}
+
+
+def task_ended(*, succeeded: bool) -> Object:
+    """Return the status of a TaskRun that has ended."""
+    return ended(succeeded=succeeded) | {"podName": "a-pod"}
 
 
 def read_of(run: PipelineRun) -> ReadPipelineRun:

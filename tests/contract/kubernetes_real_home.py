@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from kubernetes_home import Clients, Object, clients_of, run_manifest
+from kubernetes_home import (
+    Clients,
+    Object,
+    clients_of,
+    run_manifest,
+    task_ended,
+    task_run_manifest,
+)
 from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer
 
@@ -21,6 +28,7 @@ _RULES = (
         "resources": ["pipelineruns"],
         "verbs": ["create", "get", "list", "patch", "watch"],
     },
+    {"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]},
     {
         "apiGroups": ["coordination.k8s.io"],
         "resources": ["leases"],
@@ -67,6 +75,11 @@ class RealHome:
     async def finish(self, name: str, status: Object) -> None:
         run = self._here(run_manifest(name))
         await asyncio.to_thread(self.server.patch_status, run, status)
+
+    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
+        manifest = self._here(task_run_manifest(run, task))
+        await asyncio.to_thread(self.server.create, manifest)
+        await asyncio.to_thread(self.server.patch_status, manifest, task_ended(succeeded=succeeded))
 
     async def limit_runs(self, most: int) -> None:
         await asyncio.to_thread(self._set_quota, most, len(await self.runs()))

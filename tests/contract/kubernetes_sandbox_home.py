@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from kubernetes_home import Clients, Object, clients_of
+from kubernetes_home import Clients, Object, clients_of, task_ended, task_run_manifest
 
 from hub.sandbox.faults import Faults
 from hub.sandbox.kubernetes import (
     APPLICATIONS,
     LEASES,
     PIPELINE_RUNS,
+    TASK_RUNS,
     Access,
     Cluster,
     KubernetesApi,
@@ -60,6 +61,12 @@ class SandboxHome:
     async def finish(self, name: str, status: Object) -> None:
         self.cluster.patch(PIPELINE_RUNS, self.namespace, name, {"status": status}, status=True)
 
+    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
+        manifest = task_run_manifest(run, task)
+        self.cluster.create(TASK_RUNS, self.namespace, manifest)
+        name, status = manifest["metadata"]["name"], {"status": task_ended(succeeded=succeeded)}
+        self.cluster.patch(TASK_RUNS, self.namespace, name, status, status=True)
+
     async def limit_runs(self, most: int) -> None:
         used = len(self.cluster.pipeline_runs())
         counted = "count/pipelineruns.tekton.dev"
@@ -82,6 +89,7 @@ def _account(token: str) -> Access:
     """The rights that the hub is installed with."""
     rules = (
         Rule(kind=PIPELINE_RUNS, verbs=_VERBS, namespace=_NAMESPACE),
+        Rule(kind=TASK_RUNS, verbs=frozenset({"list"}), namespace=_NAMESPACE),
         Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=_NAMESPACE),
         Rule(kind=APPLICATIONS, verbs=frozenset({"get"}), namespace=_NAMESPACE),
         *(Rule(kind=unknown_kind(*kind), verbs=_VERBS) for kind in _NOT_INSTALLED),

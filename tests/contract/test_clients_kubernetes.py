@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from kubernetes_clients_suite import ArgoSuite, TektonSuite
-from kubernetes_home import CALL, START
+from kubernetes_home import CALL, START, ended, read_of
 from kubernetes_sandbox_home import TOKEN, SandboxHome, sandbox_home
 from kubernetes_suite import KubernetesSuite
 from kubernetes_watching_suite import FollowingSuite
 
+from hub.actions.tekton import RunState
 from hub.clients.tekton.manifest import run_name
 from hub.errors import PermanentError, TemporaryError
 from hub.sandbox.faults import Down, ResetAfterEffect, Status
@@ -91,3 +92,16 @@ async def test_row_86_a_build_that_a_quota_holds_up_starts_when_there_is_room(
 
     await home.limit_runs(1)
     assert (await home.clients.tekton.start(START, CALL)).name == run_name(START)
+
+
+async def test_a_cluster_that_does_not_show_its_tasks_still_says_that_the_run_failed(
+    home: SandboxHome,
+) -> None:
+    run = await home.clients.tekton.start(START, CALL)
+    await home.end_task(run.name, "unit-test", succeeded=False)
+    await home.finish(run.name, ended(succeeded=False))
+    home.faults.fail("kubernetes", Status(status=403), path="/taskruns")
+
+    read = await home.clients.tekton.read(read_of(run), CALL)
+
+    assert (read.state, read.failed_tasks) == (RunState.FAILED, ())

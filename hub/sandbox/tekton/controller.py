@@ -156,7 +156,7 @@ class Tekton:
             TASK_RUNS,
             metadata["namespace"],
             name,
-            {"status": {"conditions": [failed]}},
+            {"status": {"conditions": [failed], "podName": f"{name}-pod"}},
             status=True,
         )
 
