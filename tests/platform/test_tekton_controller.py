@@ -1,6 +1,7 @@
-"""A run that the hub creates is begun, held back and ended by Tekton's own controller.
+"""A run that the hub creates is taken through its stages by Tekton's own controller.
 
 What Tekton sends of it is what the hub takes, and what the hub sees by watching is the same.
+Nothing runs in the pods: a test says how they end.
 """
 
 import asyncio
@@ -11,15 +12,23 @@ import orjson
 import pytest
 from servers.kubernetes import KubernetesServer, kubernetes
 from servers.tekton import CONFIGURED, NAMESPACE, Sink, sink, tekton
-from tekton_files import Object, built, documents, run_of_the_hub
+from tekton_files import TRUSTED, Object, built, documents, run_of_the_hub
+from tekton_pods import PATIENCE, End, end_pods
 
+from hub.actions.action import Call
+from hub.actions.tekton import PipelineRun, ReadPipelineRun, RunState
+from hub.clients.http import Http
+from hub.clients.kubernetes import Kubernetes
+from hub.clients.tekton import Tekton
 from hub.events.envelope import Envelope
+from hub.events.tekton import PipelineRunFinished
+from hub.secrets import SecretPlace
+from hub.settings import KubernetesSettings, Secret
 from hub.sources.interface import Ignored, Sighting
 from hub.sources.tekton import see, take
 
 CRDS = sorted((Path(__file__).parents[1] / "data" / "tekton-crds").glob("*.yaml"))
 KEY = "/webhooks/tekton/KEY"
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +167,78 @@ async def test_a_run_that_waits_is_left_alone_until_it_may_begin(
 
     await asyncio.to_thread(cluster.patch, run, {"spec": {"status": None}})
     await until(cluster, run, lambda one: reason(one) == "Running")
+
+
+DIGEST = f"sha256:{'1f' * 32}"
+URL = "registry.example.com/order-service:0a1b2c3d4e5f"
+BUILT = {
+    "image-build": End(results={"IMAGE_DIGEST": DIGEST}),
+    "image-scan": End(results={"IMAGE_DIGEST": DIGEST}),
+}
+PUSHED = {"IMAGE_URL": URL, "IMAGE_DIGEST": DIGEST, "IMAGE_TAG": "0a1b2c3d4e5f"}
+STAGES = [
+    *("clone", "owasp", "unit-test", "sast"),
+    *("build-jar", "image-build", "image-scan", "push", "notify"),
+]
+
+
+async def ended(cluster: KubernetesServer, run: Object, ends: dict[str, End]) -> list[str]:
+    """End the tasks of a run, and return them in their order, those at the same time by name."""
+    tasks = await end_pods(cluster, run, ends)
+    return [tasks[0], *sorted(tasks[1:3]), *tasks[3:]]
+
+
+async def read(cluster: KubernetesServer, event: Envelope) -> PipelineRun:
+    """Read the run that an event tells of, as the hub does."""
+    told = PipelineRunFinished.read(event)
+    settings = KubernetesSettings(
+        url=cluster.url,
+        ca_file=cluster.ca_file,
+        token=Secret(file=cluster.admin_token_file),
+        namespace=TRUSTED,
+    )
+    token = SecretPlace(Secret(file=cluster.admin_token_file), name="kubernetes.token")
+    call = Call(event=event, handler="report_pipeline_status", step=0, attempt=1)
+    async with Http() as http:
+        kubernetes = Kubernetes(settings=settings, http=http, token=token)
+        client = Tekton(settings=settings, kubernetes=kubernetes)
+        return await client.read(ReadPipelineRun.told_of_by(told), call)
+
+
+async def test_a_run_goes_through_its_stages_and_gives_the_hub_the_image_it_has_pushed(
+    cluster: KubernetesServer, listener: Sink
+) -> None:
+    run = await asyncio.to_thread(cluster.create, renamed("order-service-pushed"))
+    assert await ended(cluster, run, BUILT | {"push": End(results=PUSHED)}) == STAGES
+
+    heard = await until_heard(listener, run, "successful")
+    assert PipelineRunFinished.read(heard).results == PUSHED
+    known = await read(cluster, heard)
+    assert (known.state, known.results) == (RunState.SUCCEEDED, PUSHED)
+
+
+async def test_a_pull_request_s_run_pushes_nothing_and_has_no_image(
+    cluster: KubernetesServer, listener: Sink
+) -> None:
+    pulled = run_of_the_hub(push=False, pull_request=7)
+    pulled["metadata"]["name"] = "order-service-pulled"
+    run = await asyncio.to_thread(cluster.create, pulled)
+    assert await ended(cluster, run, BUILT) == [one for one in STAGES if one != "push"]
+
+    known = await read(cluster, await until_heard(listener, run, "successful"))
+    assert (known.state, known.results) == (RunState.SUCCEEDED, {})
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"),
+    [("unit-test", ["notify"]), ("image-scan", [*STAGES[3:7], "notify"])],
+)
+async def test_a_run_that_fails_at_a_gate_pushes_nothing_and_names_the_gate(
+    cluster: KubernetesServer, listener: Sink, stage: str, after: list[str]
+) -> None:
+    run = await asyncio.to_thread(cluster.create, renamed(f"order-service-not-{stage}"))
+    tasks = await ended(cluster, run, BUILT | {stage: End(exit_code=1)})
+    assert tasks[3:] == after
+
+    known = await read(cluster, await until_heard(listener, run, "failed"))
+    assert (known.state, known.failed_tasks) == (RunState.FAILED, (stage,))

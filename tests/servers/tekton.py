@@ -1,6 +1,6 @@
 """Tekton's own controllers beside a real API server, and whoever listens to their events.
 
-There are no nodes: a pod that Tekton makes stays pending.
+There are no nodes: a pod that Tekton makes stays pending until a test says how it ends.
 """
 
 import json
