@@ -9,8 +9,12 @@ from hub.cli.app import app
 from hub.configuration import load
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-COMMAND = re.compile(r"\btrunkline ([a-z][a-z-]+)\b")
+PAGES = sorted(
+    page
+    for folder in ("", "argocd", "crossplane", "docs", "k8s", "tekton")
+    for page in (ROOT / folder).glob("**/*.md" if folder else "*.md")
+)
+COMMAND = re.compile(r"(?<!-n )\btrunkline ([a-z][a-z-]+)\b")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 

@@ -55,9 +55,11 @@ def definitions() -> list[Object]:
     return [yaml.safe_load(file.read_text()) for file in sorted(FOLDER.glob("[!k]*.yaml"))]
 
 
-def crds() -> list[Object]:
-    """Return the custom resource definitions of our kinds."""
-    return [_crd(one) for one in definitions()]
+def write_crds(folder: Path) -> Path:
+    """Write the custom resource definitions of our kinds into a file, and return it."""
+    file = folder / "our-kinds.yaml"
+    file.write_text(yaml.safe_dump_all(_crd(one) for one in definitions()))
+    return file
 
 
 def _crd(definition: Object) -> Object:

@@ -1,22 +1,17 @@
 """The real API server takes what people may ask for, and refuses what they may not."""
 
 import copy
-import json
 from typing import Any
 
 import pytest
-from crossplane_files import Object, crds
+from crossplane_files import Object, write_crds
 from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer
 
 
 @pytest.fixture(scope="module")
 def cluster(kubernetes_server: KubernetesServer, tmp_path_factory: Any) -> KubernetesServer:
-    folder = tmp_path_factory.mktemp("crds")
-    for one in crds():
-        file = folder / f"{one['metadata']['name']}.yaml"
-        file.write_text(json.dumps(one))
-        kubernetes_server.install(file)
+    kubernetes_server.install(write_crds(tmp_path_factory.mktemp("crds")))
     return kubernetes_server
 
 

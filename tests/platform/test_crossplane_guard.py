@@ -2,14 +2,13 @@
 
 import asyncio
 import copy
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from crossplane_files import Object, crds, definitions
+from crossplane_files import Object, definitions, write_crds
 from servers.administrator import Administrator, ObjectRefused
 from servers.kubernetes import KubernetesServer, kubernetes
 
@@ -26,10 +25,8 @@ def documents(name: str) -> list[Object]:
 @pytest.fixture(scope="module")
 def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesServer]:
     """A server of its own: the guard is for the whole cluster."""
-    file = tmp_path_factory.mktemp("crds") / "ours.yaml"
-    file.write_text("\n---\n".join(json.dumps(one) for one in crds()))
     with kubernetes(platform=False) as server:
-        server.install(file)
+        server.install(write_crds(tmp_path_factory.mktemp("crds")))
         server.apply(*documents("guard.yaml"), *documents("rights.yaml"))
         yield server
 

@@ -5,6 +5,7 @@ the controller. So a new namespace has no default service account, a quota count
 status says what it allows, and a namespace that is deleted does not go.
 """
 
+import json
 import secrets
 import ssl
 from collections.abc import Iterator, Mapping
@@ -159,6 +160,21 @@ class KubernetesServer(Administrator):
         file = self._folder / f"{name}.token"
         file.write_text(give_account(self, name, rules, namespace=namespace))
         return file
+
+    def write_kubeconfig(self, file: Path) -> None:
+        """Write what programs sign in by, as the administrator."""
+        one = "test"
+        cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
+        user = {"token": self.admin_token_file.read_text()}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": one,
+            "clusters": [{"name": one, "cluster": cluster}],
+            "users": [{"name": one, "user": user}],
+            "contexts": [{"name": one, "context": {"cluster": one, "user": one}}],
+        }
+        file.write_text(json.dumps(content))
 
     def compact(self) -> None:
         """Let etcd forget all versions: what goes on from one before the last change gets 410.

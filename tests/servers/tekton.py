@@ -3,7 +3,6 @@
 There are no nodes: a pod that Tekton makes stays pending until a test says how it ends.
 """
 
-import json
 import os
 import subprocess
 import threading
@@ -83,7 +82,7 @@ def sink() -> Iterator[Sink]:
 def tekton(server: KubernetesServer, folder: Path) -> Iterator[None]:
     """Run the controllers while the block lasts; what they say goes into `folder`."""
     config = folder / "kubeconfig"
-    config.write_text(json.dumps(_kubeconfig(server)))
+    server.write_kubeconfig(config)
     images = [
         part for image in _IMAGES for part in (f"-{image}-image", f"registry.example.com/{image}")
     ]
@@ -118,17 +117,4 @@ def _surroundings(name: str) -> dict[str, str]:
         "CONFIG_OBSERVABILITY_NAME": "config-observability",
         "CONFIG_FEATURE_FLAGS_NAME": "feature-flags",
         "CONFIG_LEADERELECTION_NAME": f"config-leader-election-{name}",
-    }
-
-
-def _kubeconfig(server: KubernetesServer) -> dict[str, Any]:
-    one = "test"
-    cluster = {"server": server.url, "certificate-authority": str(server.ca_file)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": one,
-        "clusters": [{"name": one, "cluster": cluster}],
-        "users": [{"name": one, "user": {"token": server.admin_token_file.read_text()}}],
-        "contexts": [{"name": one, "context": {"cluster": one, "user": one}}],
     }
