@@ -8,6 +8,7 @@ LABEL_LENGTH = 63
 """The longest DNS-1123 label, and the longest value of a Kubernetes label:
 https://kubernetes.io/docs/concepts/overview/working-with-objects/names/."""
 
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}")
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
@@ -33,6 +34,11 @@ def check_revision(revision: str) -> str:
 def is_object_name(name: str) -> bool:
     """Whether a Kubernetes object can have this name (DNS-1123 subdomain)."""
     return len(name) <= _SUBDOMAIN_LENGTH and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def is_label_value(text: str) -> bool:
+    """Whether a Kubernetes label can have this value, and does not have it empty."""
+    return len(text) <= LABEL_LENGTH and _LABEL.fullmatch(text) is not None
 
 
 def label_of(text: str, *, length: int = LABEL_LENGTH) -> str:

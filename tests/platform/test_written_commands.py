@@ -14,6 +14,7 @@ import pytest
 from crossplane_files import Object, write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 from servers.place import program
+from tekton_files import run_of_the_hub
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -158,11 +159,13 @@ def test_the_hub_is_applied_and_its_rollout_is_followed(
 def test_tekton_s_files_are_applied_with_the_key_in_the_address(
     shell: Shell, cluster: KubernetesServer
 ) -> None:
-    apply, events, triggers = written("tekton/README.md")
+    apply, events, find, triggers = written("tekton/README.md")
     shell(apply)
     shell(events)
     config = named("v1", "ConfigMap", "config-events", namespace="tekton-pipelines")
     assert (cluster.get(config) or {})["data"]["sink"].endswith("/a-key-in-an-address")
+    run = cluster.create(run_of_the_hub())
+    assert run["metadata"]["name"] in shell(find)
     shell(triggers)
     listener = named(
         "triggers.tekton.dev/v1beta1", "EventListener", "github", namespace="ci-triggers"

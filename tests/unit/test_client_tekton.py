@@ -107,6 +107,7 @@ def test_the_manifest_says_what_is_built_and_where_it_came_from() -> None:
         "app.kubernetes.io/component": "ci",
         "backstage.io/kubernetes-id": "order-service",
         "trunkline.dev/service": "order-service",
+        "trunkline.dev/event-id": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
     }
     assert body["metadata"]["annotations"] == {
         "trunkline.dev/repository": "company/order-service",
@@ -142,6 +143,14 @@ def test_the_manifest_says_what_is_built_and_where_it_came_from() -> None:
         ],
         "timeouts": {"pipeline": "1h0m0s"},
     }
+
+
+@pytest.mark.parametrize("id_", ["a" * 64, "with space", "-x", "ünïcode", "a/b"])
+def test_an_event_s_id_that_no_label_can_have_stands_in_the_annotation_alone(id_: str) -> None:
+    metadata = json.loads(manifest(start(), call(id_), SETTINGS).to_json())["metadata"]
+
+    assert "trunkline.dev/event-id" not in metadata["labels"]
+    assert metadata["annotations"]["trunkline.dev/event-id"] == id_
 
 
 HOSTILE = st.one_of(

@@ -9,10 +9,17 @@ from urllib.parse import urlsplit
 from hub.actions.action import Call
 from hub.actions.tekton import StartPipelineRun
 from hub.clients.kubernetes import ObjectPart
-from hub.clients.names import LABEL_LENGTH, check_revision, label_of, split_repository
+from hub.clients.names import (
+    LABEL_LENGTH,
+    check_revision,
+    is_label_value,
+    label_of,
+    split_repository,
+)
 from hub.clients.tekton.marks import (
     ATTEMPT,
     BRANCH,
+    EVENT_ID,
     MANAGED_BY,
     PULL_REQUEST,
     REF,
@@ -116,7 +123,7 @@ def manifest(action: StartPipelineRun, call: Call, settings: KubernetesSettings)
     return Manifest(
         metadata=_Metadata(
             name=run_name(action),
-            labels=_labels(action),
+            labels=_labels(action, call),
             annotations=_annotations(action, call),
         ),
         spec=_Spec(
@@ -160,16 +167,22 @@ def branch_of(ref: str) -> str:
     return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else ""
 
 
-def _labels(action: StartPipelineRun) -> dict[str, str]:
+def _labels(action: StartPipelineRun, call: Call) -> dict[str, str]:
+    """Return what runs are found by. An event's id may be anything: the annotation has it whole."""
     service = label_of(action.service)
     number = action.pull_request
-    return {
+    always = {
         MANAGED_BY: US,
         "app.kubernetes.io/name": service,
         "app.kubernetes.io/component": "ci",
         "backstage.io/kubernetes-id": service,
         SERVICE: service,
-    } | ({} if number is None else {PULL_REQUEST: str(number)})
+    }
+    found_by = {
+        PULL_REQUEST: "" if number is None else str(number),
+        EVENT_ID: call.event.id if is_label_value(call.event.id) else "",
+    }
+    return always | {name: value for name, value in found_by.items() if value}
 
 
 def _annotations(action: StartPipelineRun, call: Call) -> dict[str, str]:
@@ -179,7 +192,7 @@ def _annotations(action: StartPipelineRun, call: Call) -> dict[str, str]:
         ATTEMPT: str(action.attempt),
         BRANCH: branch_of(action.ref),
         REVISION: action.revision,
-        "trunkline.dev/event-id": call.event.id,
+        EVENT_ID: call.event.id,
         "trunkline.dev/event-source": call.event.source,
         "pruner.tekton.dev/resourceNameLabelKey": SERVICE,
     }

@@ -10,6 +10,7 @@ BRANCH = "trunkline.dev/branch"
 REVISION = "trunkline.dev/revision"
 REF = "trunkline.dev/ref"
 ATTEMPT = "trunkline.dev/attempt"
+EVENT_ID = "trunkline.dev/event-id"
 PULL_REQUEST = "trunkline.dev/pull-request"
 
 
