@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from crossplane_files import definitions
 from hypothesis import strategies as st
+from servers.composites import definitions
 from servers.function import Function
 
 FOLDER = Path(__file__).parents[2] / "crossplane"

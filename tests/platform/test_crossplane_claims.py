@@ -4,8 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-from crossplane_files import Object, write_crds
 from servers.administrator import ObjectRefused
+from servers.composites import Object, write_crds
 from servers.kubernetes import KubernetesServer
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from crossplane_files import Object, definitions, write_crds
 from servers.administrator import Administrator, ObjectRefused
+from servers.composites import Object, definitions, write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 
 FOLDER = Path(__file__).parents[2] / "crossplane"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from crossplane_files import Object, definitions
+from servers.composites import Object, definitions
 from servers.kubernetes import KubernetesServer
 from servers.kustomize import kustomize
 

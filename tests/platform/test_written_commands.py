@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from crossplane_files import Object, write_crds
+from servers.composites import Object, write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 from servers.place import program
 from tekton_files import run_of_the_hub
