@@ -55,6 +55,7 @@ def _lines(event: CompositeChanged, found: Composite) -> tuple[MessageLine, ...]
         ("environment", found.environment or event.environment),
         ("owner", found.owner or event.owner),
         ("message", found.message),
+        ("last warning", found.warning),
     )
     return tuple(MessageLine(label=label, text=text) for label, text in said if text)
 
@@ -70,7 +71,11 @@ async def _page(event: CompositeChanged, found: Composite, word: str, do: Do) ->
             summary=f"{event.kind} {event.place} {word}: {found.message}",
             source=event.place,
             severity=Severity.CRITICAL if word == _STUCK else Severity.ERROR,
-            details=(("state", found.state), ("since", found.since)),
+            details=(
+                ("state", found.state),
+                ("since", found.since),
+                ("last warning", found.warning),
+            ),
         )
     )
 

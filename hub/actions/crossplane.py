@@ -35,6 +35,8 @@ class Composite:
     """When a condition changed last. RFC 3339."""
     message: str = ""
     """What Crossplane says of it, for people."""
+    warning: str = ""
+    """The last warning among its Kubernetes Events, where it is not ready: a detail, no truth."""
     owner: str = ""
     """Label `trunkline.dev/owner`: the team whose channel is told."""
     environment: str = ""

@@ -1,9 +1,11 @@
 """Crossplane: reads composites from the cluster. Never writes one.
 
-Conditions: https://docs.crossplane.io/latest/guides/troubleshoot-crossplane/.
+Conditions: https://docs.crossplane.io/latest/guides/troubleshoot-crossplane/. Events:
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from pydantic import Field, ValidationError
 
@@ -13,7 +15,12 @@ from hub.clients.kubernetes import Kubernetes, ObjectPart, Resource
 from hub.clients.names import is_object_name
 from hub.errors import PermanentError
 from hub.events.crossplane import ENVIRONMENT, OWNER, PAUSED
-from hub.events.kubernetes import Condition, Conditions, condition
+from hub.events.kubernetes import Condition, Conditions, condition, unix_time
+
+EVENTS = Resource(group="events.k8s.io", version="v1", plural="events")
+_OF_THE_CLUSTER = "default"
+"""The namespace of Events about what is in none."""
+_WELL = frozenset({CompositeState.READY, CompositeState.PAUSED})
 
 
 class Crossplane:
@@ -42,7 +49,23 @@ class Crossplane:
         found = None if body is None else _read(body)
         if found is None or found.metadata.uid != action.uid:
             return Composite(state=CompositeState.GONE)
-        return _described(found)
+        described = _described(found)
+        if described.state in _WELL:
+            return described
+        return replace(described, warning=await self._last_warning(found.metadata))
+
+    async def _last_warning(self, about: "_Metadata") -> str:
+        """Return what was warned of last. Whom the cluster tells nothing goes on without."""
+        try:
+            found = await self._kubernetes.list_all(
+                EVENTS,
+                namespace=about.namespace or _OF_THE_CLUSTER,
+                fields=f"regarding.uid={about.uid},type=Warning",
+            )
+        except PermanentError:
+            return ""
+        last = max(map(_Event.model_validate_json, found), key=_Event.at, default=None)
+        return f"{last.reason}: {last.note}" if last else ""
 
 
 class _Metadata(ObjectPart):
@@ -69,6 +92,25 @@ class _Object(ObjectPart):
     metadata: _Metadata = _Metadata()
     spec: _Spec = _Spec()
     status: _Status = _Status()
+
+
+class _Series(ObjectPart):
+    last_observed_time: str = ""
+
+
+class _Event(ObjectPart):
+    """What was told by the older of Kubernetes' two libraries has the deprecated time."""
+
+    reason: str = ""
+    note: str = ""
+    event_time: str = ""
+    series: _Series = _Series()
+    deprecated_last_timestamp: str = ""
+
+    def at(self) -> float:
+        """When it was told last, as Unix time."""
+        said = (self.series.last_observed_time, self.event_time, self.deprecated_last_timestamp)
+        return max(unix_time(one) or 0.0 for one in said)
 
 
 def _read(body: bytes) -> _Object:

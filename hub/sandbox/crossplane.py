@@ -4,10 +4,11 @@ Conditions and reasons: https://docs.crossplane.io/latest/guides/troubleshoot-cr
 nothing by itself: what becomes of an object is told by whoever has it.
 """
 
+from secrets import token_hex
 from typing import Final
 
 from hub.sandbox.clock import Clock, rfc3339
-from hub.sandbox.kubernetes import Cluster, Kind, Object
+from hub.sandbox.kubernetes import EVENTS, Cluster, Kind, Object
 
 _REASONS: Final = {
     ("Ready", True): "Available",
@@ -50,6 +51,25 @@ class Crossplane:
             }
         patch = {"status": {"conditions": list(before.values())}}
         self._cluster.patch(kind, self.namespace, name, patch, status=True)
+
+    def warn(self, kind: Kind, name: str, *, reason: str, note: str) -> None:
+        """Tell of trouble with an object in a Kubernetes Event."""
+        about = self._cluster.get(kind, self.namespace, name)["metadata"]
+        told = {
+            "apiVersion": EVENTS.api_version,
+            "kind": EVENTS.kind,
+            "metadata": {"name": f"{name}.{token_hex(8)}"},
+            "regarding": {
+                "apiVersion": kind.api_version,
+                "kind": kind.kind,
+                **{field: about[field] for field in ("namespace", "name", "uid")},
+            },
+            "type": "Warning",
+            "reason": reason,
+            "note": note,
+            "deprecatedLastTimestamp": rfc3339(self._clock.tick(f"{kind.plural}/{name}")),
+        }
+        self._cluster.create(EVENTS, self.namespace, told)
 
     def forget(self, kind: Kind, name: str) -> None:
         """Delete an object."""

@@ -32,6 +32,7 @@ from hub.sandbox.kubernetes import (
     APPLICATIONS,
     COMPOSITES,
     DATABASES,
+    EVENTS,
     LEASES,
     PIPELINE_RUNS,
     TASK_RUNS,
@@ -242,7 +243,7 @@ def _hub(token: str) -> Access:
             Rule(kind=PIPELINE_RUNS, verbs=_READ | {"create", "patch"}, namespace=namespace)
             for namespace in (TEKTON_NAMESPACE, FORKS_NAMESPACE)
         ),
-        Rule(kind=TASK_RUNS, verbs=frozenset({"list"})),
+        *(Rule(kind=kind, verbs=frozenset({"list"})) for kind in (TASK_RUNS, EVENTS)),
         *(Rule(kind=kind, verbs=_READ) for kind in (APPLICATIONS, *COMPOSITES, DATABASES)),
         Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=HUB_NAMESPACE),
     )

@@ -1,4 +1,4 @@
-"""What Tekton's and Argo CD's clients keep, on the sandbox's API server and on the real one.
+"""What the clients of Tekton, Argo CD and Crossplane keep, on the sandbox and the real API server.
 
 Subclasses have a fixture `home`, like those of `KubernetesSuite`.
 """
@@ -7,12 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes_home import CALL, PULLED, START, Home, ended, read_of
+from kubernetes_home import (
+    CALL,
+    COMPOSITES,
+    PULLED,
+    START,
+    Home,
+    Object,
+    database_manifest,
+    end_task,
+    ended,
+    finish,
+    read_of,
+)
 
 from hub.actions.argocd import ReadApplication
+from hub.actions.crossplane import CompositeState, ReadComposite
 from hub.actions.tekton import CancelSuperseded, ReleasePipelineRuns, RunState
 from hub.clients.tekton.manifest import run_name
 from hub.errors import PermanentError
+
+SINCE = "2026-01-31T09:30:00Z"
 
 
 class TektonSuite:
@@ -38,7 +53,7 @@ class TektonSuite:
 
     async def test_row_81_the_same_build_again_is_the_same_run(self, home: Home) -> None:
         first = await home.clients.tekton.start(START, CALL)
-        await home.finish(first.name, ended(succeeded=True))
+        await finish(home, first.name, ended(succeeded=True))
 
         second = await home.clients.tekton.start(START, replace(CALL, attempt=2))
 
@@ -78,7 +93,8 @@ class TektonSuite:
             "reason": "Succeeded",
             "message": "done",
         }
-        await home.finish(
+        await finish(
+            home,
             run.name,
             {
                 "conditions": [condition],
@@ -100,11 +116,11 @@ class TektonSuite:
     async def test_a_run_that_failed_names_its_tasks_that_did(self, home: Home) -> None:
         run = await home.clients.tekton.start(START, CALL)
         other = await home.clients.tekton.start(replace(START, revision="b" * 40), CALL)
-        await home.end_task(run.name, "unit-test", succeeded=False)
-        await home.end_task(run.name, "owasp", succeeded=False)
-        await home.end_task(run.name, "clone", succeeded=True)
-        await home.end_task(other.name, "clone", succeeded=False)
-        await home.finish(run.name, ended(succeeded=False))
+        await end_task(home, run.name, "unit-test", succeeded=False)
+        await end_task(home, run.name, "owasp", succeeded=False)
+        await end_task(home, run.name, "clone", succeeded=True)
+        await end_task(home, other.name, "clone", succeeded=False)
+        await finish(home, run.name, ended(succeeded=False))
 
         read = await home.clients.tekton.read(read_of(run), CALL)
 
@@ -145,7 +161,7 @@ class TektonSuite:
     async def test_cancelling_again_or_what_has_finished_changes_nothing(self, home: Home) -> None:
         tekton = home.clients.tekton
         finished = await tekton.start(PULLED, CALL)
-        await home.finish(finished.name, ended(succeeded=True))
+        await finish(home, finished.name, ended(succeeded=True))
         going_on = await tekton.start(replace(PULLED, revision="c" * 40), CALL)
         head = superseded(head="b" * 40)
 
@@ -162,7 +178,7 @@ class TektonSuite:
 
         assert [run.state for run in runs] == [RunState.RUNNING, *[RunState.PENDING] * 3]
         assert len(await tekton.release(release, CALL)) == 3
-        await home.finish(runs[0].name, ended(succeeded=False))
+        await finish(home, runs[0].name, ended(succeeded=False))
         waiting = await tekton.release(release, CALL)
 
         assert len(waiting) == 2
@@ -210,3 +226,95 @@ class ArgoSuite:
     async def test_a_namespace_that_can_have_no_applications_has_none(self, home: Home) -> None:
         read = ReadApplication(namespace="Not_A_Name", application="x")
         assert not (await home.clients.argocd.read(read, CALL)).exists
+
+
+class CrossplaneSuite:
+    @pytest.mark.parametrize(
+        ("conditions", "state"),
+        [
+            ({}, CompositeState.PENDING),
+            ({"Ready": "False", "Synced": "True"}, CompositeState.PENDING),
+            ({"Ready": "True", "Synced": "True"}, CompositeState.READY),
+            ({"Ready": "True", "Synced": "False"}, CompositeState.FAILED),
+            ({"Ready": "True", "Synced": "False/ReconcilePaused"}, CompositeState.PAUSED),
+        ],
+    )
+    async def test_the_conditions_say_how_a_composite_stands(
+        self, home: Home, conditions: dict[str, str], state: CompositeState
+    ) -> None:
+        read = await asked_for(home)
+        await say(home, **conditions)
+        assert (await home.clients.crossplane.read(read, CALL)).state is state
+
+    async def test_whose_it_is_and_what_is_wrong_is_read_with_it(self, home: Home) -> None:
+        read = await asked_for(home, owner="orders", environment="production")
+        await say(home, message="no subnet", Ready="True", Synced="False")
+        found = await home.clients.crossplane.read(read, CALL)
+        assert (found.owner, found.environment, found.message, found.claim) == (
+            "orders",
+            "production",
+            "no subnet",
+            "",
+        )
+        assert found.since == SINCE
+
+    async def test_the_last_warning_is_read_of_one_that_is_not_ready(self, home: Home) -> None:
+        other = await home.put(database_manifest("other"))
+        read = await asked_for(home)
+        about = await home.put(database_manifest("warned"))
+        warned = replace(read, composite="warned", uid=about["metadata"]["uid"])
+        for reason, note, hour in (("A", "first", 8), ("B", "last", 10), ("C", "between", 9)):
+            at = f"2026-01-31T{hour:02}:30:00Z"
+            await home.warn(about, reason=reason, note=note, at=at)
+        await home.warn(other, reason="D", note="another's", at="2026-01-31T11:30:00Z")
+
+        client = home.clients.crossplane
+        assert (await client.read(warned, CALL)).warning == "B: last"
+        assert (await client.read(read, CALL)).warning == ""
+        await say(home, name="warned", Ready="True", Synced="True")
+        assert (await client.read(warned, CALL)).warning == ""
+
+    async def test_another_object_of_its_name_and_one_that_is_not_there_are_not_it(
+        self, home: Home
+    ) -> None:
+        read = await asked_for(home)
+        for wrong in (replace(read, uid="another"), replace(read, composite="another")):
+            found = await home.clients.crossplane.read(wrong, CALL)
+            assert found.state is CompositeState.GONE
+
+    async def test_an_event_cannot_have_anything_else_read(self, home: Home) -> None:
+        read = await asked_for(home)
+        secrets = replace(read, group="external-secrets.io", plural="externalsecrets")
+        with pytest.raises(PermanentError, match=r"watcher\.groups"):
+            await home.clients.crossplane.read(secrets, CALL)
+        for name in ("../secrets/db", "db/status", "", "DB"):
+            found = await home.clients.crossplane.read(replace(read, composite=name), CALL)
+            assert found.state is CompositeState.GONE
+
+
+async def asked_for(home: Home, **labels: str) -> ReadComposite:
+    """Ask for a database, and return how it is read."""
+    made = await home.put(database_manifest("db", **labels))
+    return ReadComposite(
+        group=COMPOSITES,
+        version="v1alpha1",
+        plural="postgresqlinstances",
+        namespace=home.namespace,
+        composite="db",
+        uid=made["metadata"]["uid"],
+    )
+
+
+async def say(home: Home, *, name: str = "db", message: str = "", **statuses: str) -> None:
+    """Let a database's conditions be so, `Ready="False/Creating"`, as Crossplane does."""
+    conditions: list[Object] = [
+        {
+            "type": kind,
+            "status": status.partition("/")[0],
+            "reason": status.partition("/")[2] or "Said",
+            "message": "" if status == "True" else message,
+            "lastTransitionTime": SINCE,
+        }
+        for kind, status in statuses.items()
+    ]
+    await home.set_status(database_manifest(name), {"conditions": conditions})

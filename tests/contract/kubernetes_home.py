@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hub.actions.action import Call
 from hub.actions.tekton import PipelineRun, ReadPipelineRun, StartPipelineRun
 from hub.clients.argocd import ArgoCD
+from hub.clients.crossplane import Crossplane
 from hub.clients.http import CALL_SECONDS, Http
 from hub.clients.kubernetes import Kubernetes, Resource
 from hub.clients.tekton import Tekton
@@ -19,6 +20,7 @@ from hub.settings import KubernetesSettings, Secret
 RUNS = Resource(group="tekton.dev", version="v1", plural="pipelineruns")
 LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases")
 APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications")
+COMPOSITES = "platform.company.com"
 START = StartPipelineRun(
     pipeline="microservice-ci",
     service="order-service",
@@ -52,6 +54,7 @@ class Clients:
     kubernetes: Kubernetes
     tekton: Tekton
     argocd: ArgoCD
+    crossplane: Crossplane
     token_file: Path
     time: Time
     settings: KubernetesSettings
@@ -74,8 +77,16 @@ class Home(Protocol):
     elsewhere: str
     """A namespace that is there, where the hub may do nothing."""
 
-    async def put(self, content: Object) -> None:
-        """Create an object as somebody else; it may name no namespace."""
+    async def put(self, content: Object) -> Object:
+        """Create an object as somebody else, and return it; it may name no namespace."""
+        ...
+
+    async def set_status(self, content: Object, status: Object) -> None:
+        """Set an object's status as its controller does."""
+        ...
+
+    async def warn(self, about: Object, *, reason: str, note: str, at: str) -> None:
+        """Tell of trouble with an object in a Kubernetes Event, as controllers do."""
         ...
 
     async def remove(self, name: str) -> None:
@@ -88,14 +99,6 @@ class Home(Protocol):
 
     async def spec(self, name: str) -> Object:
         """Return the spec of a PipelineRun in the namespace."""
-        ...
-
-    async def finish(self, name: str, status: Object) -> None:
-        """Set the status of a PipelineRun as its controller does."""
-        ...
-
-    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
-        """Leave the TaskRun of one of a run's tasks behind, as the run's controller does."""
         ...
 
     async def limit_runs(self, most: int) -> None:
@@ -123,6 +126,7 @@ async def clients_of(
             kubernetes=kubernetes,
             tekton=Tekton(settings=settings, kubernetes=kubernetes),
             argocd=ArgoCD(kubernetes),
+            crossplane=Crossplane(kubernetes, groups=[COMPOSITES]),
             token_file=token_file,
             time=time,
             settings=settings,
@@ -156,9 +160,31 @@ def ended(*, succeeded: bool) -> Object:
     return {"conditions": [condition]}
 
 
-def task_ended(*, succeeded: bool) -> Object:
-    """Return the status of a TaskRun that has ended."""
-    return ended(succeeded=succeeded) | {"podName": "a-pod"}
+async def finish(home: Home, name: str, status: Object) -> None:
+    """Set the status of a PipelineRun as Tekton does."""
+    await home.set_status(run_manifest(name), status)
+
+
+async def end_task(home: Home, run: str, task: str, *, succeeded: bool) -> None:
+    """Leave the TaskRun of one of a run's tasks behind, as Tekton does."""
+    manifest = task_run_manifest(run, task)
+    await home.put(manifest)
+    await home.set_status(manifest, ended(succeeded=succeeded) | {"podName": "a-pod"})
+
+
+def database_manifest(name: str, **labels: str) -> Object:
+    return {
+        "apiVersion": f"{COMPOSITES}/v1alpha1",
+        "kind": "PostgreSQLInstance",
+        "metadata": {
+            "name": name,
+            "labels": {f"trunkline.dev/{label}": value for label, value in labels.items()},
+        },
+        "spec": {
+            "parameters": {"storageGB": 50, "instanceClass": "db.t4g.large"},
+            "writeConnectionSecretToRef": {"name": f"{name}-secret"},
+        },
+    }
 
 
 def read_of(run: PipelineRun) -> ReadPipelineRun:

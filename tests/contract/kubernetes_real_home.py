@@ -3,16 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
-from kubernetes_home import (
-    Clients,
-    Object,
-    clients_of,
-    run_manifest,
-    task_ended,
-    task_run_manifest,
-)
+from kubernetes_home import COMPOSITES, Clients, Object, clients_of, run_manifest
 from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer
 
@@ -34,6 +28,8 @@ _RULES = (
         "resources": ["leases"],
         "verbs": ["create", "get", "update"],
     },
+    {"apiGroups": [COMPOSITES], "resources": ["postgresqlinstances"], "verbs": ["get"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list"]},
     {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["get"]},
     {
         "apiGroups": ["tekton.dev", "nobody.example.com"],
@@ -52,9 +48,30 @@ class RealHome:
         self.namespace = namespace
         self.elsewhere = "default"
         self.clients = clients
+        self._numbers = count(1)
 
-    async def put(self, content: Object) -> None:
-        await asyncio.to_thread(self.server.create, self._here(content))
+    async def put(self, content: Object) -> Object:
+        return await asyncio.to_thread(self.server.create, self._here(content))
+
+    async def set_status(self, content: Object, status: Object) -> None:
+        await asyncio.to_thread(self.server.patch_status, self._here(content), status)
+
+    async def warn(self, about: Object, *, reason: str, note: str, at: str) -> None:
+        metadata = about["metadata"]
+        told = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.{next(self._numbers)}"},
+            "involvedObject": {
+                **{field: about[field] for field in ("apiVersion", "kind")},
+                **{field: metadata[field] for field in ("namespace", "name", "uid")},
+            },
+            "type": "Warning",
+            "reason": reason,
+            "message": note,
+            "lastTimestamp": at,
+        }
+        await self.put(told)
 
     async def remove(self, name: str) -> None:
         await asyncio.to_thread(self.server.delete, self._here(run_manifest(name)))
@@ -71,15 +88,6 @@ class RealHome:
         )
         spec: Object = next(run["spec"] for run in found if run["metadata"]["name"] == name)
         return spec
-
-    async def finish(self, name: str, status: Object) -> None:
-        run = self._here(run_manifest(name))
-        await asyncio.to_thread(self.server.patch_status, run, status)
-
-    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
-        manifest = self._here(task_run_manifest(run, task))
-        await asyncio.to_thread(self.server.create, manifest)
-        await asyncio.to_thread(self.server.patch_status, manifest, task_ended(succeeded=succeeded))
 
     async def limit_runs(self, most: int) -> None:
         await asyncio.to_thread(self._set_quota, most, len(await self.runs()))

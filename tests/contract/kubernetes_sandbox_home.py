@@ -2,18 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
-from kubernetes_home import Clients, Object, clients_of, task_ended, task_run_manifest
+from kubernetes_home import Clients, Object, clients_of
 
 from hub.sandbox.faults import Faults
 from hub.sandbox.kubernetes import (
     APPLICATIONS,
+    EVENTS,
+    KINDS,
     LEASES,
     PIPELINE_RUNS,
+    POSTGRESQL_INSTANCES,
     TASK_RUNS,
     Access,
     Cluster,
+    Kind,
     KubernetesApi,
     Rule,
 )
@@ -42,11 +47,30 @@ class SandboxHome:
         self.api = api
         self.faults = faults
         self.clients = clients
+        self._numbers = count(1)
 
-    async def put(self, content: Object) -> None:
-        kind = APPLICATIONS if content["kind"] == "Application" else PIPELINE_RUNS
+    async def put(self, content: Object) -> Object:
         namespace = content["metadata"].get("namespace", self.namespace)
-        self.cluster.create(kind, namespace, content)
+        return self.cluster.create(_kind(content), namespace, content)
+
+    async def set_status(self, content: Object, status: Object) -> None:
+        name = content["metadata"]["name"]
+        change = {"status": status}
+        self.cluster.patch(_kind(content), self.namespace, name, change, status=True)
+
+    async def warn(self, about: Object, *, reason: str, note: str, at: str) -> None:
+        metadata = about["metadata"]
+        told = {
+            "apiVersion": EVENTS.api_version,
+            "kind": EVENTS.kind,
+            "metadata": {"name": f"{metadata['name']}.{next(self._numbers)}"},
+            "regarding": {field: metadata[field] for field in ("namespace", "name", "uid")},
+            "type": "Warning",
+            "reason": reason,
+            "note": note,
+            "deprecatedLastTimestamp": at,
+        }
+        await self.put(told)
 
     async def remove(self, name: str) -> None:
         self.cluster.delete(PIPELINE_RUNS, self.namespace, name)
@@ -57,15 +81,6 @@ class SandboxHome:
     async def spec(self, name: str) -> Object:
         spec: Object = self.cluster.get(PIPELINE_RUNS, self.namespace, name)["spec"]
         return spec
-
-    async def finish(self, name: str, status: Object) -> None:
-        self.cluster.patch(PIPELINE_RUNS, self.namespace, name, {"status": status}, status=True)
-
-    async def end_task(self, run: str, task: str, *, succeeded: bool) -> None:
-        manifest = task_run_manifest(run, task)
-        self.cluster.create(TASK_RUNS, self.namespace, manifest)
-        name, status = manifest["metadata"]["name"], {"status": task_ended(succeeded=succeeded)}
-        self.cluster.patch(TASK_RUNS, self.namespace, name, status, status=True)
 
     async def limit_runs(self, most: int) -> None:
         used = len(self.cluster.pipeline_runs())
@@ -85,11 +100,19 @@ class SandboxHome:
         self.cluster.changes.compact()
 
 
+def _kind(content: Object) -> Kind:
+    named = content["apiVersion"], content["kind"]
+    (kind,) = (one for one in KINDS if (one.api_version, one.kind) == named)
+    return kind
+
+
 def _account(token: str) -> Access:
     """The rights that the hub is installed with."""
     rules = (
         Rule(kind=PIPELINE_RUNS, verbs=_VERBS, namespace=_NAMESPACE),
         Rule(kind=TASK_RUNS, verbs=frozenset({"list"}), namespace=_NAMESPACE),
+        Rule(kind=POSTGRESQL_INSTANCES, verbs=frozenset({"get"}), namespace=_NAMESPACE),
+        Rule(kind=EVENTS, verbs=frozenset({"list"}), namespace=_NAMESPACE),
         Rule(kind=LEASES, verbs=frozenset({"create", "get", "update"}), namespace=_NAMESPACE),
         Rule(kind=APPLICATIONS, verbs=frozenset({"get"}), namespace=_NAMESPACE),
         *(Rule(kind=unknown_kind(*kind), verbs=_VERBS) for kind in _NOT_INSTALLED),

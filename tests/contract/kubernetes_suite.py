@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from kubernetes_home import APPLICATIONS, RUNS, Home, Object, run_manifest
+from kubernetes_home import APPLICATIONS, RUNS, Home, Object, finish, run_manifest
 
 from hub.clients.http import MAX_ANSWER_BYTES
 from hub.clients.kubernetes import AlreadyExists, Created, Resource
@@ -108,7 +108,7 @@ class WritingSuite:
 
     async def test_a_patch_leaves_the_status_to_the_controller(self, home: Home) -> None:
         await create(home, run_manifest("one"))
-        await home.finish("one", {"startTime": "2026-01-31T09:30:00Z"})
+        await finish(home, "one", {"startTime": "2026-01-31T09:30:00Z"})
         after = await change(home, "one", {"status": {"startTime": "1970-01-01T00:00:00Z"}})
         assert after["status"] == {"startTime": "2026-01-31T09:30:00Z"}
 

@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from kubernetes_clients_suite import ArgoSuite, TektonSuite
-from kubernetes_home import CALL, START, ended, read_of
+from kubernetes_clients_suite import ArgoSuite, CrossplaneSuite, TektonSuite, asked_for, say
+from kubernetes_home import CALL, START, end_task, ended, finish, read_of
 from kubernetes_sandbox_home import TOKEN, SandboxHome, sandbox_home
 from kubernetes_suite import KubernetesSuite
 from kubernetes_watching_suite import FollowingSuite
 
+from hub.actions.crossplane import CompositeState
 from hub.actions.tekton import RunState
 from hub.clients.tekton.manifest import run_name
 from hub.errors import PermanentError, TemporaryError
 from hub.sandbox.faults import Down, ResetAfterEffect, Status
-from hub.sandbox.kubernetes import PIPELINE_RUNS
+from hub.sandbox.kubernetes import PIPELINE_RUNS, POSTGRESQL_INSTANCES
 from hub.sandbox.kubernetes.refusal import Refusal
 
 
@@ -24,7 +25,7 @@ async def home(tmp_path: Path) -> AsyncIterator[SandboxHome]:
         yield opened
 
 
-class TestSandbox(KubernetesSuite, FollowingSuite, TektonSuite, ArgoSuite):
+class TestSandbox(KubernetesSuite, FollowingSuite, TektonSuite, ArgoSuite, CrossplaneSuite):
     pass
 
 
@@ -98,10 +99,30 @@ async def test_a_cluster_that_does_not_show_its_tasks_still_says_that_the_run_fa
     home: SandboxHome,
 ) -> None:
     run = await home.clients.tekton.start(START, CALL)
-    await home.end_task(run.name, "unit-test", succeeded=False)
-    await home.finish(run.name, ended(succeeded=False))
+    await end_task(home, run.name, "unit-test", succeeded=False)
+    await finish(home, run.name, ended(succeeded=False))
     home.faults.fail("kubernetes", Status(status=403), path="/taskruns")
 
     read = await home.clients.tekton.read(read_of(run), CALL)
 
     assert (read.state, read.failed_tasks) == (RunState.FAILED, ())
+
+
+async def test_a_database_that_is_being_deleted_has_not_failed(home: SandboxHome) -> None:
+    read = await asked_for(home)
+    change = {"metadata": {"deletionTimestamp": "2026-03-02T12:00:00Z"}}
+    home.cluster.patch(POSTGRESQL_INSTANCES, home.namespace, "db", change)
+
+    assert (await home.clients.crossplane.read(read, CALL)).state is CompositeState.DELETING
+
+
+async def test_a_cluster_that_shows_no_events_still_says_how_a_database_stands(
+    home: SandboxHome,
+) -> None:
+    read = await asked_for(home)
+    await say(home, message="no subnet", Synced="False")
+    home.faults.fail("kubernetes", Status(status=403), path="/events$")
+
+    found = await home.clients.crossplane.read(read, CALL)
+
+    assert (found.state, found.message, found.warning) == (CompositeState.FAILED, "no subnet", "")

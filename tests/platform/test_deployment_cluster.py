@@ -228,6 +228,8 @@ def may(cluster: KubernetesServer, account: str, asked: str) -> bool:
         ("update leases.coordination.k8s.io/trunkline-watcher in kube-system", False),
         ("get secrets in trunkline", False),
         ("list secrets in ci", False),
+        ("list events.events.k8s.io in orders", True),
+        ("create events.events.k8s.io in orders", False),
         ("create pods in trunkline", False),
         ("get configmaps in trunkline", False),
     ],

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from story_platform import CHANNEL, PRODUCTION, SOURCE, Platform, with_settings
 
-from hub.sandbox.kubernetes import COMPOSITES, Access, Rule
+from hub.sandbox.kubernetes import COMPOSITES, POSTGRESQL_INSTANCES, Access, Rule
 from hub.sandbox.kubernetes.kinds import KINDS
 from hub.sandbox.promotion import promote
 from hub.sandbox.tekton.states import Outcome
@@ -57,6 +57,8 @@ async def live(platform: Platform) -> None:
         world.crossplane.ask_for(kind, "orders")
         world.crossplane.say(kind, "orders", Synced=True, Ready=True)
     await platform.until_events(len(COMPOSITES), "io.crossplane.composite.ready")
+    world.crossplane.say(POSTGRESQL_INSTANCES, "orders", message="no subnet", Synced=False)
+    await platform.until_event("io.crossplane.composite.sync-failed")
     await platform.settled()
 
 

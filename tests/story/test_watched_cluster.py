@@ -74,6 +74,9 @@ async def test_production_that_fails_pages_until_it_is_ready_in_one_message(
 ) -> None:
     crossplane, pagerduty = platform.world.crossplane, platform.world.pagerduty
     crossplane.ask_for(POSTGRESQL_INSTANCES, "orders-db", owner="orders")
+    crossplane.warn(
+        POSTGRESQL_INSTANCES, "orders-db", reason="ComposeResources", note="no key in `platform`"
+    )
     crossplane.say(
         POSTGRESQL_INSTANCES, "orders-db", message="no subnet group", Synced=False, Ready=False
     )
@@ -81,6 +84,8 @@ async def test_production_that_fails_pages_until_it_is_ready_in_one_message(
     await platform.settled()
     (incident,) = pagerduty.incidents()
     assert "no subnet group" in incident.summary
+    (message,) = platform.world.slack.messages(OWNERS)
+    assert "ComposeResources: no key in `platform`" in message.text
 
     crossplane.say(POSTGRESQL_INSTANCES, "orders-db", Synced=True, Ready=True)
     await until_told(platform, OWNERS, f"{DATABASE} is ready")

@@ -143,6 +143,15 @@ async def test_each_state_shows_over_the_one_before_it():
     assert versions == sorted(set(versions))
 
 
+async def test_the_last_warning_is_a_detail_of_the_message_and_of_the_incident():
+    read = found(CompositeState.FAILED, environment="production", warning="CannotCreate: quota")
+    trouble = await decided(changed(), COMPOSITE_SYNC_FAILED, read)
+    (message,), (incident,) = trouble.of(KeepMessage), trouble.of(TriggerIncident)
+    assert ("last warning", "CannotCreate: quota") in incident.details
+    assert message.lines[-1].text == "CannotCreate: quota"
+    assert "quota" not in message.title + incident.summary
+
+
 async def test_a_time_that_is_none_is_no_reason_to_say_nothing():
     (message,) = (
         await decided(changed(), COMPOSITE_READY, found(CompositeState.READY, since="soon"))

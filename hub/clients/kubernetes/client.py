@@ -127,22 +127,30 @@ class Kubernetes:
         return None
 
     async def list_all(
-        self, resource: Resource, *, namespace: str | None, labels: str = ""
+        self, resource: Resource, *, namespace: str | None, labels: str = "", fields: str = ""
     ) -> tuple[bytes, ...]:
         """Return all objects of a kind, each as JSON, page after page; see `page`."""
         items: list[bytes] = []
         after = ""
         while True:
-            page = await self.page(resource, namespace=namespace, labels=labels, after=after)
+            page = await self.page(
+                resource, namespace=namespace, labels=labels, fields=fields, after=after
+            )
             items.extend(page.items)
             if not page.after:
                 return tuple(items)
             after = page.after
 
     async def page(
-        self, resource: Resource, *, namespace: str | None, labels: str = "", after: str = ""
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None,
+        labels: str = "",
+        fields: str = "",
+        after: str = "",
     ) -> Page:
-        """Return a page of the objects of a kind; `labels` is a label selector.
+        """Return a page of the objects of a kind; `labels` and `fields` are selectors.
 
         Where so many objects are more than one answer may hold, the page is a smaller one, and so
         are the next ones of this kind. Raises PermanentError where the API server does not know the
@@ -150,7 +158,12 @@ class Kubernetes:
         """
         while True:
             limit = self._fitting.get(resource, PAGE_OBJECTS)
-            query = (("limit", str(limit)), ("labelSelector", labels), ("continue", after))
+            query = (
+                ("limit", str(limit)),
+                ("labelSelector", labels),
+                ("fieldSelector", fields),
+                ("continue", after),
+            )
             try:
                 return await self._page(resource, namespace, query)
             except AnswerTooLargeError:

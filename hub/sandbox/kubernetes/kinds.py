@@ -19,6 +19,8 @@ class Kind:
     kind: str
     status_subresource: bool
     """Whether `status` is only written through `/status`."""
+    fields: tuple[str, ...] = ()
+    """What a field selector may ask for beside the name and the namespace."""
 
     @property
     def api_version(self) -> str:
@@ -44,6 +46,14 @@ TASK_RUNS = Kind(
     plural="taskruns",
     kind="TaskRun",
     status_subresource=True,
+)
+EVENTS = Kind(
+    group="events.k8s.io",
+    version="v1",
+    plural="events",
+    kind="Event",
+    status_subresource=False,
+    fields=("regarding.uid", "type"),
 )
 APPLICATIONS = Kind(
     group="argoproj.io",
@@ -78,7 +88,7 @@ DATABASES = Kind(
 )
 """What a PostgreSQLInstance is made of at the cloud's provider: a managed resource."""
 COMPOSITES = (POSTGRESQL_INSTANCES, S3_BUCKETS, SQS_QUEUES)
-KINDS = (PIPELINE_RUNS, TASK_RUNS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
+KINDS = (PIPELINE_RUNS, TASK_RUNS, EVENTS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
 
 
 def unknown_kind(group: str, version: str, plural: str) -> Kind:

@@ -1,7 +1,8 @@
 """Label and field selectors, https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 
 from hub.sandbox.kubernetes.kinds import Object, labels_of
 from hub.sandbox.kubernetes.refusal import bad_request
@@ -16,11 +17,18 @@ _BETWEEN = re.compile(r",(?![^()]*\))")
 _FIELDS = ("metadata.name", "metadata.namespace")
 
 
-def select(labels: str, fields: str = "") -> Selector:
-    """Return whether an object matches both selectors; an empty one matches all. Raises Refusal."""
+def select(labels: str, fields: str = "", *, known: Sequence[str] = ()) -> Selector:
+    """Return whether an object matches both selectors; an empty one matches all.
+
+    `known` are fields of this kind that can be asked for. Raises Refusal.
+    """
     terms = [
         *(_label_term(term.strip()) for term in _BETWEEN.split(labels) if term.strip()),
-        *(_field_term(term.strip()) for term in fields.split(",") if term.strip()),
+        *(
+            _field_term(term.strip(), (*_FIELDS, *known))
+            for term in fields.split(",")
+            if term.strip()
+        ),
     ]
     return lambda one: all(term(one) for term in terms)
 
@@ -39,11 +47,15 @@ def _label_term(term: str) -> Selector:
     raise bad_request(f"unable to parse requirement: {term}")
 
 
-def _field_term(term: str) -> Selector:
+def _field_term(term: str, known: Sequence[str]) -> Selector:
     name, operator, value = (
         re.split(r"(==|=|!=)", term, maxsplit=1) if "=" in term else (term, "", "")
     )
-    if name not in _FIELDS:
+    if name not in known:
         raise bad_request(f"field label not supported: {name}")
-    part = name.removeprefix("metadata.")
-    return lambda one: (one["metadata"][part] == value) == (operator != "!=")
+    *parts, last = name.split(".")
+    return lambda one: (_part(one, parts).get(last, "") == value) == (operator != "!=")
+
+
+def _part(one: Object, path: Sequence[str]) -> Object:
+    return reduce(lambda part, name: part.get(name) or {}, path, one)

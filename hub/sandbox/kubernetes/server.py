@@ -156,7 +156,7 @@ class KubernetesApi:
         return _reply(told | {"details": details | {"uid": gone["metadata"]["uid"]}})
 
     async def _list(self, request: web.Request, asked: Asked) -> web.Response:
-        selector = _selector(request)
+        selector = _selector(request, asked)
         version, after = self._continued(request.query.get("continue", ""))
         found = self._cluster.peek(asked.kind, asked.namespace)
         rest = [one for one in found if _key(one) > after and selector(one)]
@@ -176,7 +176,7 @@ class KubernetesApi:
         wanted = Filter(
             kind=asked.kind,
             namespace=asked.namespace,
-            selector=_selector(request),
+            selector=_selector(request, asked),
             bookmarks=request.query.get("allowWatchBookmarks") in {"true", "1"},
         )
         present = [] if since else self._cluster.list(asked.kind, asked.namespace)
@@ -254,9 +254,10 @@ async def _body(request: web.Request, media_type: str) -> Object:
     return body
 
 
-def _selector(request: web.Request) -> Callable[[Object], bool]:
+def _selector(request: web.Request, asked: Asked) -> Callable[[Object], bool]:
     query = request.query
-    return select(query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
+    return select(labels, fields, known=asked.kind.fields)
 
 
 def _number(request: web.Request, name: str) -> int:
