@@ -86,6 +86,26 @@ class KeepCheckRun(Action[None]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindCheckRun(Action[str | None]):
+    """Find the last check run of a suite, and return what it is the check run of.
+
+    None where the suite has none of that name, or its author did not say.
+    """
+
+    name: ClassVar[str] = "github.find_check_run"
+    result: ClassVar[object] = str | None
+    reads: ClassVar[bool] = True
+
+    repository: str
+    suite: int
+    check: str
+
+    def supposed(self) -> str | None:
+        """There is none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestNow:
     """A pull request as GitHub has it now, whatever an event said of it."""
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from hub.actions.action import Call
 from hub.actions.github import (
+    FindCheckRun,
     KeepCheckRun,
     MayWrite,
     PullRequestNow,
@@ -168,6 +169,15 @@ class GitHub:
             raise self._api.fault(answer)
         checks = _parsed(answer, _Checks).check_runs
         return next((one for one in checks if one.external_id == action.run), None)
+
+    async def find_check(self, action: FindCheckRun, _call: Call) -> str | None:
+        """Return of which build the last check run of a suite is; see `FindCheckRun`."""
+        path = _path(action.repository, "check-suites", str(action.suite), "check-runs")
+        answer = await self._get(path, check_name=action.check, filter="latest")
+        if answer.status != HTTPStatus.OK:
+            return None
+        checks = _parsed(answer, _Checks).check_runs
+        return next((one.external_id for one in checks if one.external_id), None)
 
     async def read_pull(self, action: ReadPullRequest, _call: Call) -> PullRequestNow | None:
         """Return a pull request as it is now. https://docs.github.com/en/rest/pulls/pulls."""

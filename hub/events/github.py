@@ -10,6 +10,7 @@ from pydantic import AliasPath, Field, JsonValue
 
 from hub.events.types import (
     CHECK_RUN_REREQUESTED,
+    CHECK_SUITE_REREQUESTED,
     ISSUE_COMMENT_CREATED,
     PULL_REQUEST_OPENED,
     PULL_REQUEST_REOPENED,
@@ -151,6 +152,19 @@ class CheckRunRerequested(View):
     revision: str = Field(validation_alias=AliasPath("check_run", "head_sha"))
     run: str | None = Field(None, validation_alias=AliasPath("check_run", "external_id"))
     """What its author has said that it is the check run of."""
+
+
+class CheckSuiteRerequested(View):
+    """Somebody who may write to the repository asks that all checks of a commit are run again.
+
+    GitHub sends it to the App whose checks they are, and names none of them.
+    """
+
+    types: ClassVar[tuple[str, ...]] = (CHECK_SUITE_REREQUESTED,)
+
+    repository: str = Field(validation_alias=AliasPath("repository", "full_name"))
+    suite: int = Field(validation_alias=AliasPath("check_suite", "id"))
+    revision: str = Field(validation_alias=AliasPath("check_suite", "head_sha"))
 
 
 def _name(repository: str) -> str:

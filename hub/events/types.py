@@ -23,6 +23,9 @@ ISSUE_COMMENT_CREATED: Final = "com.github.issue_comment.created"
 CHECK_RUN_REREQUESTED: Final = "com.github.check_run.rerequested"
 """Somebody asks on GitHub's pages that a check is run again."""
 
+CHECK_SUITE_REREQUESTED: Final = "com.github.check_suite.rerequested"
+"""Somebody asks that all checks of a commit are run again."""
+
 TEKTON: Final = "dev.tekton.event."
 """What Tekton says of its runs: https://tekton.dev/docs/pipelines/events/."""
 

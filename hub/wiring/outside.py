@@ -9,6 +9,7 @@ from hub.actions.action import Call, Performers
 from hub.actions.argocd import ReadApplication
 from hub.actions.crossplane import ReadComposite
 from hub.actions.github import (
+    FindCheckRun,
     KeepCheckRun,
     MayWrite,
     PullRequestNow,
@@ -61,6 +62,7 @@ async def outside(
             performers |= {
                 SetCommitStatus: github.set_status,
                 KeepCheckRun: github.keep_check,
+                FindCheckRun: github.find_check,
                 ReadPullRequest: github.read_pull,
                 MayWrite: github.may_write,
             }

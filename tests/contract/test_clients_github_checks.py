@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.actions.action import Call
-from hub.actions.github import CheckState, KeepCheckRun
+from hub.actions.github import CheckState, FindCheckRun, KeepCheckRun
 from hub.clients.github import GitHub
 from hub.clients.http import Http
 from hub.errors import PermanentError, TemporaryError
@@ -92,6 +92,21 @@ async def test_a_build_has_one_check_run_from_its_wait_to_its_end(setting: Setti
     assert found.fields["output"]["title"] == "It took too long"
     assert found.fields["details_url"] == "https://tekton.example.com/ci/run"
     assert found.fields["completed_at"] == "2026-03-02T12:05:00Z"
+
+
+async def test_the_last_check_run_of_a_suite_says_of_which_build_it_is(setting: Setting) -> None:
+    check, keep = setting.check, setting.github.keep_check
+    suite = setting.hosting.checks.suite_of(ORDERS, check.revision)
+    wanted = FindCheckRun(repository=ORDERS, suite=suite, check=check.check)
+    assert await setting.github.find_check(wanted, CALL) is None
+
+    await keep(concluded(check, CheckState.FAILURE), CALL)
+    await keep(replace(check, run="ci/order-service-2/uid-2"), CALL)
+    await keep(replace(check, check="trunkline/other", run="ci/another/uid-3"), CALL)
+
+    assert await setting.github.find_check(wanted, CALL) == "ci/order-service-2/uid-2"
+    for other in (replace(wanted, suite=suite + 1), replace(wanted, check="nobody/s")):
+        assert await setting.github.find_check(other, CALL) is None
 
 
 async def test_what_comes_late_opens_nothing_again(setting: Setting) -> None:

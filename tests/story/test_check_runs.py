@@ -67,6 +67,32 @@ async def test_a_check_run_that_is_asked_for_again_is_run_again_beside_the_first
     assert platform.stage("staging", commit) == "healthy"
 
 
+async def test_all_checks_of_a_commit_that_are_asked_for_again_are_run_again(
+    platform: Platform,
+) -> None:
+    world = platform.world
+    world.tekton.outcome("order-service", Outcome.FAILED, times=2)
+    commit = await world.push()
+    await platform.settled()
+    for _ in range(2):
+        world.github.ask_all_again(SOURCE, commit.sha)
+        await platform.settled()
+
+    failed, succeeded = ("completed", "failure"), ("completed", "success")
+    assert checks(platform, commit) == [failed, failed, succeeded]
+    assert platform.revisions_built() == [commit.sha] * 3
+
+
+async def test_a_commit_without_a_check_of_the_hub_s_is_not_run_again(platform: Platform) -> None:
+    commit = await platform.world.push(branch="topic")
+    await platform.settled()
+    platform.world.github.ask_all_again(SOURCE, commit.sha)
+    await platform.settled()
+    assert platform.revisions_built() == []
+    verdict = await platform.verdict("rerun_pipeline", platform.last_delivery("check_suite").guid)
+    assert verdict == "skipped: the check run names no PipelineRun"
+
+
 async def test_what_is_asked_for_twice_or_still_runs_is_run_once(platform: Platform) -> None:
     world = platform.world
     world.tekton.outcome("order-service", Outcome.FAILED, times=1)

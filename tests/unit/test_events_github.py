@@ -8,12 +8,17 @@ import pytest
 
 from hub.errors import Malformed
 from hub.events.envelope import Envelope
-from hub.events.github import PullRequest, Push
+from hub.events.github import CheckRunRerequested, CheckSuiteRerequested, PullRequest, Push
 
 DATA = Path(__file__).parents[1] / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text())
 PUSHES = [
     one["file"] for one in MANIFEST if one.get("event") == "push" and "gitea" not in one["file"]
+]
+CHECKS = [
+    one["file"]
+    for one in MANIFEST
+    if one.get("event") in {"check_run", "check_suite"} and "gitea" not in one["file"]
 ]
 PULLS = [one["file"] for one in MANIFEST if one.get("event") == "pull_request"]
 ZEROS = "0" * 40
@@ -162,3 +167,14 @@ def test_what_a_handler_needs_is_demanded_by_name_and_never_repeated() -> None:
     with pytest.raises(Malformed, match="after") as refused:
         Push.read(event({"repository": {"full_name": "o/r"}, "ref": 5, "after": ["canary"]}))
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("file", CHECKS)
+def test_every_recorded_check_is_read(file: str) -> None:
+    payload = json.loads((DATA / file).read_bytes())
+    name = "check_run" if "check_run" in payload else "check_suite"
+    view = {"check_run": CheckRunRerequested, "check_suite": CheckSuiteRerequested}[name]
+    read = view.read(event(payload))
+    assert isinstance(read, CheckRunRerequested | CheckSuiteRerequested)
+    assert read.repository == payload["repository"]["full_name"]
+    assert read.revision == payload[name]["head_sha"]

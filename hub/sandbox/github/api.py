@@ -45,6 +45,7 @@ def build_api(
     repository = "/repos/{owner}/{name}"
     commit = f"{repository}/commits/{{ref:.+?}}"
     check = f"{repository}/check-runs"
+    suite = f"{repository}/check-suites/{{suite:{_NUMBER}}}"
     sent = f"{repository}/hooks/{{hook:{_NUMBER}}}/deliveries"
     app = web.Application(middlewares=[faults.middleware("github", answer=spoilt), gate(token)])
     app.add_routes(
@@ -57,6 +58,7 @@ def build_api(
             web.get(f"{repository}/collaborators/{{user}}/permission", on(people.permission)),
             web.get(commit, on(get_commit)),
             web.get(f"{repository}/compare/{{basehead:.+}}", on(compare)),
+            web.get(f"{suite}/check-runs", on(checks.list_suite)),
             web.post(check, on(checks.create)),
             web.patch(f"{check}/{{id:{_NUMBER}}}", on(checks.update)),
             web.get(sent, on(deliveries.list)),

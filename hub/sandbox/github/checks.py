@@ -1,8 +1,9 @@
-"""Check runs: `POST` and `PATCH /check-runs`, `GET /commits/{ref}/check-runs`. For Apps only.
+"""Check runs: `POST` and `PATCH /check-runs`, `GET` those of a commit or of a suite. For Apps only.
 
-Protocol: https://docs.github.com/en/rest/checks/runs.
+Protocol: https://docs.github.com/en/rest/checks/runs. A commit has one suite of the App's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -69,11 +70,16 @@ class Checks:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._runs: dict[int, CheckRun] = {}
+        self._suites: dict[tuple[str, str], int] = {}
 
     def of(self, repository: str, sha: str) -> tuple[CheckRun, ...]:
         """Return a commit's check runs, the oldest first."""
         runs = self._runs.values()
         return tuple(run for run in runs if (run.repository, run.sha) == (repository, sha))
+
+    def suite_of(self, repository: str, sha: str) -> int:
+        """Return the number of the suite that a commit's check runs are in."""
+        return self._suites.setdefault((repository, sha), 1_000 + len(self._suites))
 
     async def create(
         self, request: web.Request, repository: Repository, places: Places
@@ -108,8 +114,28 @@ class Checks:
     ) -> web.Response:
         """Answer with a commit's check runs."""
         sha = await find_sha(repository, request.match_info["ref"])
-        runs = [self.shown(places, run) for run in self.of(repository.name, sha)]
-        return reply({"total_count": len(runs), "check_runs": runs})
+        return self._listed(request, self.of(repository.name, sha), places)
+
+    async def list_suite(
+        self, request: web.Request, repository: Repository, places: Places
+    ) -> web.Response:
+        """Answer with a suite's check runs."""
+        suites = {number: key for key, number in self._suites.items()}
+        name, sha = suites.get(int(request.match_info["suite"]), ("", ""))
+        if name != repository.name:
+            raise not_found()
+        return self._listed(request, self.of(name, sha), places)
+
+    def _listed(
+        self, request: web.Request, runs: Iterable[CheckRun], places: Places
+    ) -> web.Response:
+        """Answer with check runs, the newest first; by default only the last one of each name."""
+        wanted = request.query.get("check_name")
+        named = [run for run in runs if wanted in {None, run.name}]
+        if request.query.get("filter", "latest") == "latest":
+            named = [*{run.name: run for run in named}.values()]
+        shown = [self.shown(places, run) for run in reversed(named)]
+        return reply({"total_count": len(shown), "check_runs": shown})
 
     def shown(self, places: Places, run: CheckRun) -> Json:
         """Return a check run as the REST API and the webhooks show it."""
@@ -131,6 +157,7 @@ class Checks:
             "status": run.status,
             "conclusion": run.conclusion,
             "app": _APP,
+            "check_suite": {"id": self.suite_of(run.repository, run.sha)},
             "pull_requests": [],
         }
 

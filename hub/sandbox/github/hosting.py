@@ -26,7 +26,7 @@ from hub.sandbox.repository import DEVELOPER, Change, Repository
 
 _HEADS = "refs/heads/"
 _BRANCHES_AND_TAGS = (_HEADS, "refs/tags/")
-_EVENTS = ("push", "pull_request", "issue_comment", "check_run")
+_EVENTS = ("push", "pull_request", "issue_comment", "check_run", "check_suite")
 
 
 class GitHub:
@@ -161,6 +161,13 @@ class GitHub:
         repository = self.repositories[check.repository]
         payload = payloads.check_run(self.places, repository, shown, action="rerequested")
         self.webhooks.send(check.repository, "check_run", payload)
+
+    def ask_all_again(self, repository: str, sha: str) -> None:
+        """Ask that all checks of a commit are run again, as somebody does on its page."""
+        suite = {"id": self.checks.suite_of(repository, sha), "head_sha": sha}
+        place = self.repositories[repository]
+        payload = payloads.check_suite(self.places, place, suite, action="rerequested")
+        self.webhooks.send(repository, "check_suite", payload)
 
     def close_pull_request(self, pull: PullRequest) -> None:
         """Close a pull request, of which nobody is told here."""

@@ -81,9 +81,17 @@ def pull_request(places: Places, pull: PullRequest, action: str, *, before: str)
 
 def check_run(places: Places, repository: Repository, check: Json, *, action: str) -> Json:
     """Return the payload of `check_run`; `check` is the check run as the REST API shows it."""
+    return _about_checks(places, repository, action) | {"check_run": check}
+
+
+def check_suite(places: Places, repository: Repository, suite: Json, *, action: str) -> Json:
+    """Return the payload of `check_suite`."""
+    return _about_checks(places, repository, action) | {"check_suite": suite}
+
+
+def _about_checks(places: Places, repository: Repository, action: str) -> Json:
     return {
         "action": action,
-        "check_run": check,
         "repository": _repository(places, repository),
         "organization": objects.organization(places, repository.name.split("/")[0]),
         "sender": objects.user(places, SENDER),
