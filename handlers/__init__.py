@@ -4,6 +4,7 @@ from handlers.announce_composite import announce_composite
 from handlers.announce_dead_letter import announce_dead_letter
 from handlers.announce_deployment import announce_deployment
 from handlers.announce_drift import announce_drift
+from handlers.announce_request import announce_request
 from handlers.bump_image_tag import bump_image_tag
 from handlers.page_on_degraded import page_on_degraded
 from handlers.release_pipeline_runs import release_pipeline_runs
@@ -24,6 +25,7 @@ HANDLERS = (
     announce_deployment,
     announce_dead_letter,
     page_on_degraded,
+    announce_request,
     announce_composite,
     announce_drift,
 )

@@ -15,6 +15,8 @@ async def page_on_degraded(event: ApplicationChanged, do: Do) -> Skipped | None:
     app = await do(ReadApplication(namespace=event.namespace, application=event.application))
     if not app.exists:
         return Skipped(f"the Application {event.application} is not in the cluster")
+    if app.requests_of:
+        return Skipped(f"the Application {event.application} deploys no service")
     if app.environment != do.platform.production:
         return Skipped(f"{event.application} is not in {do.platform.production}")
     url = do.platform.application_link(app.namespace, app.name)

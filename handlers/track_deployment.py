@@ -100,6 +100,8 @@ async def _track_dead_bump(dead: RunDeadLettered, do: Do) -> Skipped | None:
 
 async def _track_application(seen: ApplicationChanged, do: Do) -> Skipped | None:
     app = await do(ReadApplication(namespace=seen.namespace, application=seen.application))
+    if app.requests_of:
+        return Skipped(f"the Application {seen.application} deploys no service")
     sighting = _synced(app, do.platform.application_link(app.namespace, app.name))
     if sighting is None:
         return Skipped(f"the Application {seen.application} has not been synced")

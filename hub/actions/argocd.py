@@ -29,9 +29,13 @@ class Application:
     finished_at: str = ""
     message: str = ""
     service: str = ""
-    """Label `trunkline.dev/service`, else the name without `-<environment>`."""
+    """Label `trunkline.dev/service`, else the name without `-<environment>`; empty where none is
+    deployed."""
     environment: str = ""
     """Label `trunkline.dev/environment`, else the name's last part."""
+    requests_of: str = ""
+    """Label `trunkline.dev/requests-of`: the service that asks Crossplane for something by this
+    Application, which deploys none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

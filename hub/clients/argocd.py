@@ -10,6 +10,7 @@ from hub.actions.argocd import Application, ReadApplication
 from hub.clients.kubernetes import Kubernetes, ObjectPart, Resource
 from hub.clients.names import is_object_name
 from hub.errors import PermanentError
+from hub.events.argocd import REQUESTS_OF
 
 APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications")
 
@@ -88,7 +89,9 @@ def read_application(body: bytes, named: Application) -> Application:
             "the Kubernetes API sent an Application that cannot be read"
         ) from error
     operation = app.status.operation_state
+    labels = app.metadata.labels
     service, environment = _split(named.name)
+    requests_of = labels.get(REQUESTS_OF, "")
     return Application(
         namespace=named.namespace,
         name=named.name,
@@ -101,8 +104,9 @@ def read_application(body: bytes, named: Application) -> Application:
         started_at=operation.started_at,
         finished_at=operation.finished_at,
         message=operation.message,
-        service=app.metadata.labels.get(SERVICE) or service,
-        environment=app.metadata.labels.get(ENVIRONMENT) or environment,
+        service="" if requests_of else labels.get(SERVICE) or service,
+        environment=labels.get(ENVIRONMENT) or environment,
+        requests_of=requests_of,
     )
 
 

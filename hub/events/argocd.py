@@ -45,6 +45,9 @@ _HEALTH = {
     "Missing": HEALTH_MISSING,
     "Unknown": HEALTH_UNKNOWN,
 }
+REQUESTS_OF = "trunkline.dev/requests-of"
+"""The label of an Application that asks Crossplane for something: for which service."""
+
 _DNS_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 
 
@@ -73,6 +76,8 @@ class ApplicationChanged(View):
     uid: Text = Field("", validation_alias=_at("metadata", "uid"))
     created_at: Text = Field("", validation_alias=_at("metadata", "creationTimestamp"))
     project: Text = Field("", validation_alias=_at("spec", "project"))
+    requests_of: Text = Field("", validation_alias=_at("metadata", "labels", REQUESTS_OF))
+    """The service that asks Crossplane for something by it; empty for what deploys one."""
     sync: Text = Field("", validation_alias=_at("status", "sync", "status"))
     """Synced, OutOfSync, Unknown."""
     phase: Text = Field("", validation_alias=_at("status", "operationState", "phase"))
