@@ -25,6 +25,11 @@ def built() -> list[Object]:
     return kustomize.built(ROOT)
 
 
+def known_to_argocd() -> list[Object]:
+    """Return of this what is of Argo CD's own kinds."""
+    return [one for one in built() if one["apiVersion"].startswith("argoproj.io/")]
+
+
 def document(file: str) -> Object:
     """Return the one object in a file that has one."""
     (found,) = (one for one in yaml.safe_load_all((ROOT / file).read_text()) if one)
@@ -41,21 +46,23 @@ def of_kind(objects: Iterable[Object], kind: str) -> list[Object]:
 
 def project(objects: Iterable[Object], name: str) -> Object:
     """Return the AppProject of this name."""
-    projects = of_kind(objects, "AppProject")
-    (found,) = (one for one in projects if one["metadata"]["name"] == name)
+    return _named(objects, "AppProject", name)
+
+
+def application_set(objects: Iterable[Object], name: str) -> Object:
+    """Return the ApplicationSet of this name."""
+    return _named(objects, "ApplicationSet", name)
+
+
+def _named(objects: Iterable[Object], kind: str, name: str) -> Object:
+    (found,) = (one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
     return found
 
 
-def services(objects: Iterable[Object]) -> Object:
-    """Return the one ApplicationSet there is."""
-    (found,) = of_kind(objects, "ApplicationSet")
-    return found
-
-
-def generated(objects: list[Object], folders: Iterable[str]) -> dict[str, Object]:
-    """Return the Applications that Argo CD makes of a repository with these folders, by name."""
+def generated(objects: list[Object], folders: Iterable[str], of: str) -> dict[str, Object]:
+    """Return the Applications that a set makes of a repository with these folders, by name."""
     question = {
-        "applicationSet": services(objects),
+        "applicationSet": application_set(objects, of),
         "projects": of_kind(objects, "AppProject"),
         "directories": list(folders),
     }

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from argocd_files import ROOT, Object, ask, built, document, generated, services
+from argocd_files import ROOT, Object, application_set, ask, built, document, generated
 
 from hub.actions.argocd import Application
 from hub.clients.argocd import read_application
@@ -32,7 +32,7 @@ OVERLAYS = {
 
 
 def made() -> dict[str, Object]:
-    return generated(built(), TREE)
+    return generated(built(), TREE, "services")
 
 
 def test_every_service_is_in_every_environment_once() -> None:
@@ -89,8 +89,15 @@ def test_an_application_goes_where_its_project_lets_it() -> None:
     assert all(ask("permit", {"projects": projects, "asks": asks})["answers"])
 
 
+def test_what_lies_in_an_overlay_is_deployed_to_its_environment() -> None:
+    for name, application in made().items():
+        environment = OVERLAYS[name].environment
+        assert application["spec"]["destination"]["namespace"] == environment
+        assert application["spec"]["source"]["kustomize"] == {"namespace": environment}
+
+
 def test_a_patch_leaves_all_else_of_the_policy_as_it_was() -> None:
-    template = services(built())["spec"]["template"]["spec"]["syncPolicy"]
+    template = application_set(built(), "services")["spec"]["template"]["spec"]["syncPolicy"]
     for application in made().values():
         policy = application["spec"]["syncPolicy"]
         assert {name: policy[name] for name in template} == template
@@ -98,10 +105,10 @@ def test_a_patch_leaves_all_else_of_the_policy_as_it_was() -> None:
 
 def test_a_name_that_is_misspelt_makes_no_application() -> None:
     objects = built()
-    spoilt = services(objects)["spec"]["template"]["metadata"]
+    spoilt = application_set(objects, "services")["spec"]["template"]["metadata"]
     spoilt["name"] = spoilt["name"].replace(".environment", ".enviroment")
     with pytest.raises(AssertionError, match="enviroment"):
-        generated(objects, TREE)
+        generated(objects, TREE, "services")
 
 
 @pytest.mark.parametrize(

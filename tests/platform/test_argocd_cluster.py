@@ -7,11 +7,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from argocd_files import ROOT, Object, built, document, generated, project, services
+from argocd_files import (
+    ROOT,
+    Object,
+    application_set,
+    built,
+    document,
+    generated,
+    known_to_argocd,
+    project,
+)
 from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer
 
 Build = Callable[[Path], list[Object]]
+
+SETS = ("services", "requests")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +35,7 @@ def cluster(kubernetes_server: KubernetesServer) -> KubernetesServer:
 
 
 def test_the_api_server_takes_every_object_and_keeps_it_whole(cluster: KubernetesServer) -> None:
-    for one in built():
+    for one in known_to_argocd():
         cluster.apply(one)
         kept = cluster.get(one)
         assert kept is not None
@@ -45,8 +56,10 @@ def test_the_api_server_takes_the_settings_of_argo_cd(cluster: KubernetesServer,
 
 
 def test_the_api_server_takes_the_applications_that_are_made(cluster: KubernetesServer) -> None:
-    made = generated(built(), ["services/order-service"])
-    for application in made.values():
+    tree = ["services/order-service", "services/order-service/infra/production"]
+    made = [one for name in SETS for one in generated(built(), tree, name).values()]
+    assert len(made) == 4
+    for application in made:
         (kept,) = cluster.apply(without_status(application), dry_run=True)
         assert kept["spec"] == application["spec"]
 
@@ -77,8 +90,8 @@ def spoil_policy(applications: Object) -> None:
     [
         (lambda: project(built(), "microservices"), spoil_project, "destination"),
         (lambda: project(built(), "microservices"), spoil_role, "group"),
-        (lambda: services(built()), spoil_set, "directorys"),
-        (lambda: services(built()), spoil_policy, "applicationsSync"),
+        (lambda: application_set(built(), "services"), spoil_set, "directorys"),
+        (lambda: application_set(built(), "services"), spoil_policy, "applicationsSync"),
     ],
     ids=["project", "role", "generator", "policy"],
 )

@@ -30,7 +30,7 @@ def kind(project: str, named: str, *, namespaced: bool = True) -> Object:
     return {"project": project, "kind": asked}
 
 
-@pytest.mark.parametrize("name", ["microservices", "platform"])
+@pytest.mark.parametrize("name", ["microservices", "platform", "requests"])
 def test_only_the_gitops_repository_is_a_source(name: str) -> None:
     repositories = {
         GITOPS: True,
@@ -55,6 +55,12 @@ def test_only_the_places_that_are_listed_are_deployed_to() -> None:
         ("platform", PLATFORM, "crossplane-system"): True,
         ("platform", PLATFORM, "kube-system"): False,
         ("platform", WORKLOADS, "argocd"): False,
+        ("requests", PLATFORM, "dev"): True,
+        ("requests", PLATFORM, "staging"): True,
+        ("requests", PLATFORM, "production"): True,
+        ("requests", PLATFORM, "argocd"): False,
+        ("requests", PLATFORM, "crossplane-system"): False,
+        ("requests", WORKLOADS, "production"): False,
     }
     said = permitted([destination(*place) for place in places])
     assert dict(zip(places, said, strict=True)) == places
@@ -76,9 +82,31 @@ def test_what_a_service_may_be_made_of() -> None:
     assert dict(zip(kinds, said, strict=True)) == kinds
 
 
+def test_what_can_be_asked_for_is_nothing_but_requests() -> None:
+    kinds = {
+        "PostgreSQLInstance.platform.company.com": True,
+        "S3Bucket.platform.company.com": True,
+        "SQSQueue.platform.company.com": True,
+        "Instance.rds.aws.m.upbound.io": False,
+        "PushSecret.external-secrets.io": False,
+        "ExternalSecret.external-secrets.io": False,
+        "RoleBinding.rbac.authorization.k8s.io": False,
+        "Application.argoproj.io": False,
+        "PipelineRun.tekton.dev": False,
+        "Deployment.apps": False,
+        "Job.batch": False,
+        "ConfigMap": False,
+        "Secret": False,
+    }
+    said = permitted([kind("requests", one) for one in kinds])
+    assert dict(zip(kinds, said, strict=True)) == kinds
+
+
 def test_a_service_changes_nothing_that_is_in_no_namespace() -> None:
     kinds = ("Namespace", "ClusterRole.rbac.authorization.k8s.io", "ClusterSecretStore.x.io")
-    assert not any(permitted([kind("microservices", one, namespaced=False) for one in kinds]))
+    own = (*kinds, "PostgreSQLInstance.platform.company.com")
+    for name in ("microservices", "requests"):
+        assert not any(permitted([kind(name, one, namespaced=False) for one in own]))
     assert all(permitted([kind("platform", one, namespaced=False) for one in kinds]))
 
 

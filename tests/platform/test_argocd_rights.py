@@ -4,14 +4,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from argocd_files import WORKLOADS, Object, ask, built, of_kind, project, rbac
+from argocd_files import (
+    PLATFORM,
+    WORKLOADS,
+    Object,
+    ask,
+    built,
+    known_to_argocd,
+    of_kind,
+    project,
+    rbac,
+)
 
 pytestmark = pytest.mark.usefixtures("servers")
 
-PROJECTS = ("default", "microservices", "platform")
+PROJECTS = ("default", "microservices", "platform", "requests")
 DEVELOPERS = ("backend-team", "payments-team")
 RELEASES = "platform-team"
 STRANGER = "sales-team"
+
+DELETION = "delete/platform.company.com/PostgreSQLInstance/production/orders"
 
 Asked = tuple[str, str, str]
 """What is done, to which kind of thing, and to which."""
@@ -39,6 +51,22 @@ BY_DEVELOPERS: dict[Asked, bool] = {
     ("get", "applicationsets", "microservices/services"): True,
     ("update", "applicationsets", "microservices/services"): False,
     ("get", "clusters", WORKLOADS): False,
+    ("get", "applications", "requests/orders-production-requests"): True,
+    ("sync", "applications", "requests/orders-dev-requests"): True,
+    ("sync", "applications", "requests/orders-staging-requests"): True,
+    ("sync", "applications", "requests/orders-production-requests"): False,
+    ("sync", "applications", "requests/orders-dev-production-requests"): False,
+    ("sync", "applications", "requests/dev-requests-production-requests"): False,
+    ("override", "applications", "requests/orders-dev-requests"): False,
+    ("create", "applications", "requests/orders-dev-requests"): False,
+    ("update", "applications", "requests/orders-dev-requests"): False,
+    ("delete", "applications", "requests/orders-dev-requests"): False,
+    (DELETION, "applications", "requests/orders-dev-requests"): False,
+    ("get", "projects", "requests"): True,
+    ("update", "projects", "requests"): False,
+    ("get", "applicationsets", "requests/requests"): True,
+    ("update", "applicationsets", "requests/requests"): False,
+    ("get", "clusters", PLATFORM): False,
 }
 BY_RELEASE_MANAGERS: dict[Asked, bool] = {
     ("sync", "applications", "microservices/order-service-production"): True,
@@ -56,6 +84,13 @@ BY_RELEASE_MANAGERS: dict[Asked, bool] = {
     ("create", "applicationsets", "microservices/services"): False,
     ("get", "clusters", WORKLOADS): True,
     ("update", "clusters", WORKLOADS): False,
+    ("sync", "applications", "requests/orders-production-requests"): True,
+    ("delete", "applications", "requests/orders-production-requests"): True,
+    (DELETION, "applications", "requests/orders-production-requests"): True,
+    ("override", "applications", "requests/orders-production-requests"): False,
+    ("override", "applications", "requests/orders-dev-requests"): False,
+    ("update", "projects", "requests"): False,
+    ("update", "applicationsets", "requests/requests"): False,
 }
 
 
@@ -84,7 +119,7 @@ def decided(group: str, asks: Iterable[Asked], projects: Any = None) -> dict[Ask
 
 
 def test_argo_cd_finds_nothing_in_what_ships() -> None:
-    assert findings([*built(), rbac()]) == []
+    assert findings([*known_to_argocd(), rbac()]) == []
 
 
 def test_argo_cd_finds_a_policy_that_reaches_out_of_its_project() -> None:
@@ -108,6 +143,18 @@ def test_developers_bring_dev_and_staging_up_to_date_and_see_the_rest(group: str
 
 def test_release_managers_do_everything_but_deploy_what_is_not_in_git() -> None:
     assert decided(RELEASES, BY_RELEASE_MANAGERS) == BY_RELEASE_MANAGERS
+
+
+@pytest.mark.parametrize("name", ["microservices", "requests"])
+def test_a_project_gives_no_right_in_another(name: str) -> None:
+    projects = [one for one in of_kind(built(), "AppProject") if one["metadata"]["name"] != name]
+    asks = [
+        (action, "applications", f"{name}/orders-dev{end}")
+        for action in ("get", "sync", "delete", "override")
+        for end in ("", "-requests")
+    ]
+    for group in (*DEVELOPERS, RELEASES):
+        assert not any(decided(group, asks, projects).values())
 
 
 @pytest.mark.parametrize("group", [*DEVELOPERS, RELEASES, STRANGER])
