@@ -1,0 +1,136 @@
+"""Argo CD may do everything, and yet what it asks Crossplane for is bound; the server sees to it.
+
+Its account has the rights here that it is installed with.
+"""
+
+import asyncio
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from argocd_files import ROOT, Object
+from crossplane_files import FOLDER, crds
+from servers.administrator import Administrator, ObjectRefused
+from servers.kubernetes import KubernetesServer, kubernetes
+
+PATIENCE = 60.0
+REVISION = {"compositionRevisionRef": {"name": "postgresqlinstances-0123456"}}
+ACCOUNT = {"name": "argocd-application-controller", "namespace": "argocd"}
+ENVIRONMENTS = ("dev", "production")
+RIGHTS = (
+    *(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in ("argocd", *ENVIRONMENTS)
+    ),
+    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": ACCOUNT},
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "argocd"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "cluster-admin",
+        },
+        "subjects": [{"kind": "ServiceAccount", **ACCOUNT}],
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesServer]:
+    """A server of its own: the guard is for the whole cluster."""
+    file = tmp_path_factory.mktemp("crds") / "ours.yaml"
+    file.write_text("\n---\n".join(json.dumps(one) for one in crds()))
+    with kubernetes(platform=False) as server:
+        server.install(file)
+        server.apply(*RIGHTS, *yaml.safe_load_all((ROOT / "guard.yaml").read_text()))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def argocd(cluster: KubernetesServer) -> Administrator:
+    place = f"/api/v1/namespaces/argocd/serviceaccounts/{ACCOUNT['name']}/token"
+    wanted: Object = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    token = cluster.ask("POST", place, wanted)["status"]["token"]
+    return Administrator(port=cluster.port, tls=cluster._tls, token=token)
+
+
+def database(
+    environment: str = "production",
+    *,
+    of: str | None = "orders-production-requests",
+    name: str = "orders",
+    **more: Any,
+) -> Object:
+    """Return a database that an Application asks for, with the mark that Argo CD puts on it."""
+    (asked, *_) = yaml.safe_load_all((FOLDER.parent / "examples" / "team.yaml").read_text())
+    kind = "platform.company.com/PostgreSQLInstance"
+    mark = {"argocd.argoproj.io/tracking-id": f"{of}:{kind}:{environment}/{name}"} if of else {}
+    annotations = mark | more.pop("annotations", {})
+    return {
+        "apiVersion": asked["apiVersion"],
+        "kind": asked["kind"],
+        "metadata": {"namespace": environment, "name": name, "annotations": annotations},
+        "spec": {
+            **copy.deepcopy(asked["spec"]),
+            "writeConnectionSecretToRef": {"name": name},
+            **more,
+        },
+    }
+
+
+async def settled_refusal(who: Administrator, wanted: Object) -> str:
+    """Why it is refused, once the API server has seen the guard that was applied a moment ago."""
+
+    def refusal() -> str:
+        try:
+            who.apply(wanted, dry_run=True)
+        except ObjectRefused as refused:
+            return str(refused)
+        return ""
+
+    async with asyncio.timeout(PATIENCE):
+        while not (why := await asyncio.to_thread(refusal)):
+            await asyncio.sleep(0.1)
+    return why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (database(crossplane=REVISION), "spec.crossplane is for Crossplane"),
+        (database(annotations={"crossplane.io/paused": "true"}), "crossplane.io/paused"),
+        (database(of="orders-dev-requests"), "in its own environment"),
+        (database(of="orders-production"), "in its own environment"),
+        (database(of="orders-requests"), "in its own environment"),
+        (database("dev"), "in its own environment"),
+        (database(of=None), "in its own environment"),
+    ],
+    ids=["revision", "paused", "crossing", "service", "another", "down", "unmarked"],
+)
+async def test_what_a_team_could_gain_by_argo_cd_is_refused(
+    argocd: Administrator, wanted: Object, why: str
+) -> None:
+    assert why in await settled_refusal(argocd, wanted)
+
+
+async def test_what_is_asked_for_in_its_own_environment_is_taken(
+    cluster: KubernetesServer, argocd: Administrator
+) -> None:
+    assert await settled_refusal(argocd, database(of=None))
+    taken = database(name="taken")
+    argocd.apply(taken)
+    cluster.patch(taken, {"spec": {"crossplane": REVISION}})
+    larger = {"spec": {"parameters": {"storageGB": 100}}}
+    assert argocd.patch(taken, larger)["spec"]["crossplane"] == REVISION
+    with pytest.raises(ObjectRefused, match=r"spec\.crossplane"):
+        argocd.patch(taken, {"spec": {"crossplane": None}})
+
+
+async def test_it_binds_argo_cd_alone(cluster: KubernetesServer, argocd: Administrator) -> None:
+    assert await settled_refusal(argocd, database("dev", of=None))
+    cluster.apply(database("dev", of=None, name="steered", crossplane=REVISION))
