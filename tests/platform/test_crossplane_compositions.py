@@ -278,7 +278,6 @@ def test_the_application_s_cluster_reads_what_the_platform_s_pushes(composer: Fu
     keys = {one["match"]["remoteRef"]["remoteKey"] for one in pushed["data"]}
     read = yaml.safe_load((FOLDER / "examples" / "application-cluster.yaml").read_text())["spec"]
     assert keys == {read["dataFrom"][0]["extract"]["key"]}
-    assert pushed["secretStoreRefs"] == [read["secretStoreRef"]]
     assert pushed["selector"]["secret"]["name"] == "orders-database"
 
 

@@ -12,7 +12,7 @@ from servers.kustomize import KustomizeFailedError
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(
     file.parent
-    for part in ("argocd", "crossplane", "k8s", "tekton")
+    for part in ("argocd", "crossplane", "k8s", "external-secrets", "tekton")
     for file in (ROOT / part).rglob("kustomization.yaml")
     if yaml.safe_load(file.read_text()).get("kind") != "Component"
 )
