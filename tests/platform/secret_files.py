@@ -14,6 +14,7 @@ from servers import kustomize
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "external-secrets"
 
+SERVICE = "argocd/examples/gitops/services/orders"
 CLUSTERS = {
     "platform": (
         "argocd",
@@ -23,9 +24,28 @@ CLUSTERS = {
         "tekton",
         "tekton/triggers",
     ),
-    "workloads": ("external-secrets/workloads", "crossplane/examples/application-cluster.yaml"),
+    "workloads": (
+        "external-secrets/workloads",
+        "crossplane/examples/application-cluster.yaml",
+        *(f"{SERVICE}/overlays/{name}" for name in ("dev", "staging", "production")),
+    ),
 }
 """What is applied to each cluster, of which there may be several: folders to build, and files."""
+
+_ALIKE: dict[str, tuple[str, dict[str, str]]] = {
+    "trunkline-secrets": ("secrets-ci", {":ci/": ":trunkline/"}),
+    **{
+        f"secrets-{name}": (
+            "secrets-production",
+            {
+                ":platform/production/": f":platform/{name}/",
+                "rds!db-01234567": f"rds!db-{password}",
+            },
+        )
+        for name, password in (("dev", "aaaaaaaa"), ("staging", "bbbbbbbb"))
+    },
+}
+"""What the page says in words: which role is as another, and what is different."""
 
 _POLICY = re.compile(r"^```json (\S+)\n(.+?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -107,20 +127,12 @@ def policies() -> dict[str, Object]:
 
 def policy(role: str) -> Object:
     """Return a role's policy; of those that are alike the page shows one."""
-    known = policies()
-    for shown, pattern, alike in (
-        ("secrets-ci", ":secret:ci/", {"trunkline-secrets": ":secret:trunkline/"}),
-        (
-            "secrets-production",
-            ":secret:platform/production/",
-            {f"secrets-{name}": f":secret:platform/{name}/" for name in ("dev", "staging")},
-        ),
-    ):
-        if role in alike:
-            text = json.dumps(known[shown])
-            assert pattern in text
-            return dict(json.loads(text.replace(pattern, alike[role])))
-    return known[role]
+    shown, changes = _ALIKE.get(role, (role, {}))
+    text = json.dumps(policies()[shown])
+    for there, here in changes.items():
+        assert there in text
+        text = text.replace(there, here)
+    return dict(json.loads(text))
 
 
 def may(policy: Object, action: str, key: str) -> bool:

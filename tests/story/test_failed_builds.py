@@ -67,3 +67,15 @@ async def test_a_sync_that_fails_in_staging_is_told_with_its_reason_and_pages_no
     assert platform.replies("staging", commit) == ["sync failed: admission webhook said no"]
     assert platform.stage("dev", commit) == "healthy"
     assert platform.world.pagerduty.incidents() == ()
+
+
+async def test_a_smoke_test_that_fails_is_told_and_leaves_production_as_it_was(platform):
+    before = await platform.wanted("production")
+    said = "one or more synchronization tasks completed unsuccessfully"  # as Argo CD words it
+    platform.world.argocd.fail_next_sync("order-service-staging", said)
+    commit = await platform.world.push()
+    await platform.settled()
+
+    assert platform.stage("staging", commit) == "sync failed"
+    assert platform.replies("staging", commit) == [f"sync failed: {said}"]
+    assert await platform.wanted("production") == before
