@@ -40,6 +40,7 @@ SMALL, STEERING, CROSSING = (
     {"kind": "PostgreSQLInstance", "metadata": {"name": name}}
     for name in ("small", "steering", "crossing")
 )
+CROSSED: Object = {"kind": "Deployment", "metadata": {"name": "crossing"}}
 ELSEWHERE: Object = {
     "apiVersion": "builtin",
     "kind": "NamespaceTransformer",
@@ -88,9 +89,10 @@ def steering(tree: Path, service: str) -> None:
 
 
 def crossing(tree: Path, service: str) -> None:
-    """Write what kustomize does after the namespace that Argo CD sets."""
-    kustomization(tree, service, "infra/dev", transformers=["elsewhere.yaml"])
-    write(tree, f"services/{service}/infra/dev/elsewhere.yaml", ELSEWHERE)
+    """Have kustomize change the namespace again, after Argo CD has set it."""
+    for part in ("infra/dev", "overlays/dev"):
+        kustomization(tree, service, part, transformers=["elsewhere.yaml"])
+        write(tree, f"services/{service}/{part}/elsewhere.yaml", ELSEWHERE)
 
 
 def change(tree: Path, service: str, how: Callable[[Object], None]) -> None:
@@ -311,9 +313,10 @@ async def test_a_smoke_test_that_fails_fails_the_sync(cluster: KubernetesServer)
         ("asking-dev", BUCKET, "S3Bucket is not permitted in project microservices"),
         ("small-dev-requests", SMALL, "spec.parameters.storageGB"),
         ("steering-dev-requests", STEERING, "spec.crossplane is for Crossplane to write"),
-        ("crossing-dev-requests", CROSSING, "an Application asks for things in its own"),
+        ("crossing-dev-requests", CROSSING, "an Application keeps to its own environment"),
+        ("crossing-dev", CROSSED, "an Application keeps to its own environment"),
     ],
-    ids=["secret", "request", "bounds", "steering", "crossing"],
+    ids=["secret", "request", "bounds", "steering", "crossing", "crossed"],
 )
 async def test_what_is_not_permitted_fails_and_says_so(
     cluster: KubernetesServer, name: str, refused: Object, why: str

@@ -47,7 +47,9 @@ def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     file.write_text("\n---\n".join(json.dumps(one) for one in crds()))
     with kubernetes(platform=False) as server:
         server.install(file)
-        server.apply(*RIGHTS, *yaml.safe_load_all((ROOT / "guard.yaml").read_text()))
+        server.apply(*RIGHTS)
+        for name in ("guard", "environments"):
+            server.apply(*yaml.safe_load_all((ROOT / f"{name}.yaml").read_text()))
         yield server
 
 
@@ -104,11 +106,11 @@ async def settled_refusal(who: Administrator, wanted: Object) -> str:
     [
         (database(crossplane=REVISION), "spec.crossplane is for Crossplane"),
         (database(annotations={"crossplane.io/paused": "true"}), "crossplane.io/paused"),
-        (database(of="orders-dev-requests"), "in its own environment"),
-        (database(of="orders-production"), "in its own environment"),
-        (database(of="orders-requests"), "in its own environment"),
-        (database("dev"), "in its own environment"),
-        (database(of=None), "in its own environment"),
+        (database(of="orders-dev-requests"), "keeps to its own environment"),
+        (database(of="orders-production"), "keeps to its own environment"),
+        (database(of="orders-requests"), "keeps to its own environment"),
+        (database("dev"), "keeps to its own environment"),
+        (database(of=None), "keeps to its own environment"),
     ],
     ids=["revision", "paused", "crossing", "service", "another", "down", "unmarked"],
 )
@@ -134,3 +136,47 @@ async def test_what_is_asked_for_in_its_own_environment_is_taken(
 async def test_it_binds_argo_cd_alone(cluster: KubernetesServer, argocd: Administrator) -> None:
     assert await settled_refusal(argocd, database("dev", of=None))
     cluster.apply(database("dev", of=None, name="steered", crossplane=REVISION))
+
+
+def settings(namespace: str, mark: str | None) -> Object:
+    """Return something of a service, with the mark of an Application where it has one."""
+    annotations = {} if mark is None else {"argocd.argoproj.io/tracking-id": mark}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"namespace": namespace, "name": "settings", "annotations": annotations},
+    }
+
+
+@pytest.mark.parametrize(
+    ("namespace", "of"),
+    [
+        ("production", "orders-dev"),
+        ("production", "orders-production-dev"),
+        ("production", "production"),
+        ("production", "orders-staging-requests"),
+        ("dev", "orders-production"),
+        ("dev", ""),
+    ],
+)
+async def test_an_application_of_one_environment_writes_nothing_into_another(
+    cluster: KubernetesServer, namespace: str, of: str
+) -> None:
+    wanted = settings(namespace, f"{of}:/ConfigMap:{namespace}/settings")
+    assert "keeps to its own environment" in await settled_refusal(cluster, wanted)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "mark"),
+    [
+        ("production", "orders-production:/ConfigMap:production/settings"),
+        ("dev", "orders-production-dev:/ConfigMap:dev/settings"),
+        ("dev", None),
+        ("argocd", "trunkline:/ConfigMap:argocd/settings"),
+    ],
+)
+async def test_what_is_of_its_environment_or_of_no_application_is_taken(
+    cluster: KubernetesServer, namespace: str, mark: str | None
+) -> None:
+    assert await settled_refusal(cluster, settings("dev", "orders-production:"))
+    cluster.apply(settings(namespace, mark), dry_run=True)
