@@ -26,7 +26,8 @@ from hub.events.envelope import Envelope
 from hub.events.types import SYNC_FAILED
 from hub.sandbox.clock import Clock
 from hub.sandbox.repository import Repository
-from hub.sources.argocd import take
+from hub.sources.argocd import see, take
+from hub.sources.interface import Sighting
 
 ESO = sorted((Path(__file__).parents[1] / "data/deployment-crds/external-secrets").glob("*.yaml"))
 SECRET: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "handmade"}}
@@ -376,3 +377,26 @@ async def test_the_hub_hears_of_a_request_that_was_not_taken(
     ((_, decision),) = decide([announce_request], event)
     assert isinstance(decision, Wanted)
     assert {sent.headers["authorization"] for sent in listener.sent} == {f"Bearer {TOKEN}"}
+
+
+def watched(cluster: KubernetesServer, name: str) -> set[str]:
+    """Return the ids of the events that the hub makes of the Application as it is now."""
+    sighting = Sighting(
+        cluster="platform",
+        group="argoproj.io",
+        version="v1alpha1",
+        plural="applications",
+        kind="Application",
+        body=json.dumps(application(cluster, name)).encode(),
+    )
+    return {one.id for one in see(sighting).events if one.type == SYNC_FAILED}
+
+
+async def test_what_the_hub_sees_by_watching_is_what_it_was_told(
+    cluster: KubernetesServer, listener: Sink
+) -> None:
+    name = "steering-dev-requests"
+    await ended(cluster, name)
+    await until(
+        lambda: watched(cluster, name) & {one.id for one in heard(listener, name, SYNC_FAILED)}
+    )
