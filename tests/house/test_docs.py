@@ -11,7 +11,7 @@ from hub.configuration import load
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for folder in ("", "argocd", "crossplane", "docs", "k8s", "tekton")
+    for folder in ("", "argocd", "crossplane", "docs", "external-secrets", "k8s", "tekton")
     for page in (ROOT / folder).glob("**/*.md" if folder else "*.md")
 )
 COMMAND = re.compile(r"(?<!-n )\btrunkline ([a-z][a-z-]+)\b")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 from argocd_files import GITOPS, WORKLOADS, application_set, built, document
-from crossplane_files import crds
 from gitops_files import ENVIRONMENTS, FOLDER, Object
 from servers.argocd import NAMESPACE, argocd, installed, workloads
+from servers.composites import write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 from servers.tekton import Sink, sink
 
@@ -181,9 +181,8 @@ def cluster(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[KubernetesServer]:
     folder = tmp_path_factory.mktemp("argocd")
-    (folder / "ours.yaml").write_text("\n---\n".join(json.dumps(one) for one in crds()))
     with kubernetes() as server:
-        server.install(*ESO, folder / "ours.yaml")
+        server.install(*ESO, write_crds(folder))
         server.apply(*installed({"trunkline-token": TOKEN}))
         for name in ENVIRONMENTS:
             server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

@@ -5,19 +5,19 @@ Its account has the rights here that it is installed with.
 
 import asyncio
 import copy
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 from argocd_files import ROOT, Object
-from crossplane_files import FOLDER, crds
 from servers.administrator import Administrator, ObjectRefused
+from servers.composites import write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 
 PATIENCE = 60.0
 REVISION = {"compositionRevisionRef": {"name": "postgresqlinstances-0123456"}}
+TEAM = ROOT.parent / "crossplane" / "examples" / "team.yaml"
 ACCOUNT = {"name": "argocd-application-controller", "namespace": "argocd"}
 ENVIRONMENTS = ("dev", "production")
 RIGHTS = (
@@ -43,10 +43,8 @@ RIGHTS = (
 @pytest.fixture(scope="module")
 def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesServer]:
     """A server of its own: the guard is for the whole cluster."""
-    file = tmp_path_factory.mktemp("crds") / "ours.yaml"
-    file.write_text("\n---\n".join(json.dumps(one) for one in crds()))
     with kubernetes(platform=False) as server:
-        server.install(file)
+        server.install(write_crds(tmp_path_factory.mktemp("crds")))
         server.apply(*RIGHTS)
         for name in ("guard", "environments"):
             server.apply(*yaml.safe_load_all((ROOT / f"{name}.yaml").read_text()))
@@ -69,7 +67,7 @@ def database(
     **more: Any,
 ) -> Object:
     """Return a database that an Application asks for, with the mark that Argo CD puts on it."""
-    (asked, *_) = yaml.safe_load_all((FOLDER.parent / "examples" / "team.yaml").read_text())
+    (asked, *_) = yaml.safe_load_all(TEAM.read_text())
     kind = "platform.company.com/PostgreSQLInstance"
     mark = {"argocd.argoproj.io/tracking-id": f"{of}:{kind}:{environment}/{name}"} if of else {}
     annotations = mark | more.pop("annotations", {})

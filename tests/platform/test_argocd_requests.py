@@ -4,7 +4,7 @@ import json
 
 import pytest
 from argocd_files import PLATFORM, Object, ask, built, generated, of_kind, project
-from crossplane_files import definitions
+from servers.composites import definitions
 
 from hub.actions.argocd import Application
 from hub.clients.argocd import read_application

@@ -1,16 +1,15 @@
 """The example of a gitops repository is what Argo CD's sets, projects and a real cluster take."""
 
 import copy
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from argocd_files import ask, built, of_kind
-from crossplane_files import crds
 from gitops_files import ENVIRONMENTS, FOLDER, Object, applications, deployed, image, the
 from servers.administrator import ObjectRefused
+from servers.composites import write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 
 ESO = sorted((Path(__file__).parents[1] / "data/deployment-crds/external-secrets").glob("*.yaml"))
@@ -26,11 +25,9 @@ def made() -> list[Object]:
 @pytest.fixture(scope="module")
 def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesServer]:
     """A server with the environments as namespaces; it stands for both clusters."""
-    ours = tmp_path_factory.mktemp("crds") / "ours.yaml"
-    ours.write_text("\n---\n".join(json.dumps(one) for one in crds()))
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     with kubernetes(platform=False) as server:
-        server.install(*ESO, ours)
+        server.install(*ESO, write_crds(tmp_path_factory.mktemp("crds")))
         for name in ENVIRONMENTS:
             metadata = {"name": name, "labels": restricted}
             server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})

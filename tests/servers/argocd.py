@@ -81,7 +81,7 @@ def argocd(server: KubernetesServer, folder: Path) -> Iterator[None]:
     They look at git every few seconds. `installed` has to be applied before.
     """
     config = folder / "kubeconfig"
-    config.write_text(json.dumps(_kubeconfig(server)))
+    server.write_kubeconfig(config, token=_token(server))
     options = _options(config)
     surroundings = _surroundings(config, folder)
     with ExitStack() as stack:
@@ -149,17 +149,4 @@ def _surroundings(config: Path, folder: Path) -> dict[str, str]:
         # The cluster that it is in is the one of the kubeconfig.
         "ARGOCD_FAKE_IN_CLUSTER": "true",
         "ARGOCD_GPG_ENABLED": "false",
-    }
-
-
-def _kubeconfig(server: KubernetesServer) -> Object:
-    one = "test"
-    cluster = {"server": server.url, "certificate-authority": str(server.ca_file)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": one,
-        "clusters": [{"name": one, "cluster": cluster}],
-        "users": [{"name": one, "user": {"token": _token(server)}}],
-        "contexts": [{"name": one, "context": {"cluster": one, "user": one}}],
     }

@@ -161,11 +161,11 @@ class KubernetesServer(Administrator):
         file.write_text(give_account(self, name, rules, namespace=namespace))
         return file
 
-    def write_kubeconfig(self, file: Path) -> None:
-        """Write what programs sign in by, as the administrator."""
+    def write_kubeconfig(self, file: Path, *, token: str | None = None) -> None:
+        """Write what programs sign in by: as the administrator, or as who has the token."""
         one = "test"
         cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
-        user = {"token": self.admin_token_file.read_text()}
+        user = {"token": token or self.admin_token_file.read_text()}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
