@@ -18,7 +18,7 @@ from tekton_files import run_of_the_hub
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
-FOLDERS = ("argocd", "crossplane", "k8s", "tekton")
+FOLDERS = ("argocd", "crossplane", "external-secrets", "k8s", "tekton")
 CRDS = sorted([*(DATA / "aws-crds").glob("*.yaml"), *(DATA / "deployment-crds").rglob("*.yaml")])
 NAMESPACES = (
     *("argocd", "ci", "ci-forks", "crossplane-system", "external-secrets", "kafka"),
@@ -95,8 +95,8 @@ def written(page: str) -> list[str]:
 
 
 def test_argo_cd_s_files_are_applied(shell: Shell, cluster: KubernetesServer) -> None:
-    apply, *_ = written("argocd/README.md")
-    shell(apply)
+    for command in written("argocd/README.md"):
+        shell(command)
     assert cluster.get(
         named("argoproj.io/v1alpha1", "AppProject", "microservices", namespace="argocd")
     )
@@ -112,6 +112,13 @@ def test_argo_cd_s_notifications_are_patched_into_what_is_there(
     data = (cluster.get(there) or {})["data"]
     assert data["service.slack"] == "token: $slack-token"
     assert "service.webhook.trunkline" in data
+
+
+def test_the_stores_of_both_clusters_are_applied(shell: Shell, cluster: KubernetesServer) -> None:
+    for command in written("external-secrets/README.md"):
+        shell(command)
+    stores = cluster.objects("external-secrets.io/v1", "ClusterSecretStore")
+    assert {"platform", "aws", "aws-dev"} <= {one["metadata"]["name"] for one in stores}
 
 
 def test_crossplane_s_packages_are_applied_and_waited_for(
