@@ -29,6 +29,7 @@ from hub.sandbox.repository import Repository
 from hub.sources.argocd import see, take
 from hub.sources.interface import Sighting
 
+REFRESH = "argocd.argoproj.io/refresh"
 ESO = sorted((Path(__file__).parents[1] / "data/deployment-crds/external-secrets").glob("*.yaml"))
 SECRET: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "handmade"}}
 BUCKET: Object = {
@@ -251,6 +252,13 @@ async def there(cluster: KubernetesServer, namespace: str, kind: str, name: str)
     return one
 
 
+async def compared_anew(cluster: KubernetesServer, name: str) -> None:
+    """Have an Application compared with git once more, and wait until it is."""
+    one = application(cluster, name)
+    cluster.patch(one, {"metadata": {"annotations": {REFRESH: "hard"}}})
+    await until(lambda: REFRESH not in application(cluster, name)["metadata"]["annotations"])
+
+
 async def deploy(cluster: KubernetesServer, namespace: str) -> Object:
     """Make orders available in an environment; return the smoke test that begins then."""
     secret = await there(cluster, namespace, "ExternalSecret", "orders-database")
@@ -295,6 +303,8 @@ async def test_a_smoke_test_that_succeeds_ends_the_sync_well(cluster: Kubernetes
     done = {"completionTime": "2026-11-28T10:00:05Z", "succeeded": 1}
     end(cluster, job, ["SuccessCriteriaMet", "Complete"], **done)
     assert (await ended(cluster, "orders-dev"))["phase"] == "Succeeded"
+    # What the API server has filled in, such as in an ExternalSecret, is no difference.
+    await compared_anew(cluster, "orders-dev")
     assert synced(cluster, "orders-dev") == "Synced"
 
 

@@ -53,17 +53,6 @@ def test_the_api_server_takes_what_is_deployed(cluster: KubernetesServer, tmp_pa
             cluster.apply(one)
 
 
-def test_argo_cd_finds_no_difference_that_the_api_server_makes(
-    cluster: KubernetesServer, tmp_path: Path
-) -> None:
-    for application in made():
-        for one in deployed(application, tmp_path):
-            if one["kind"] == "ExternalSecret":
-                (kept,) = cluster.apply(one)
-                for name in ("data", "dataFrom"):
-                    assert kept["spec"][name] == one["spec"][name]
-
-
 def pods(objects: list[Object]) -> list[Object]:
     return [
         {
