@@ -1,5 +1,6 @@
 """Has the real composition function compose what a team asks for."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,6 @@ from servers.function import Function
 
 FOLDER = Path(__file__).parents[2] / "crossplane"
 COMPOSITIONS = FOLDER / "compositions"
-ENVIRONMENT_KEY = "apiextensions.crossplane.io/environment"
-
 Object = dict[str, Any]
 
 
@@ -21,9 +20,15 @@ def _read(file: Path) -> Any:
     return yaml.safe_load(file.read_text())
 
 
+def platform() -> Object:
+    """Return the example of what the platform says of its AWS account."""
+    config: Object = _read(FOLDER / "examples" / "environment.yaml")
+    return config
+
+
 def environment() -> Object:
-    """What the example says of the platform's AWS account."""
-    data: Object = _read(FOLDER / "examples" / "environment.yaml")["data"]
+    """Return what it says."""
+    data: Object = platform()["data"]
     return data
 
 
@@ -52,19 +57,18 @@ def asked(kind: str, spec: Object, *, namespace: str = "dev", name: str = "order
     }
 
 
-def compose(
-    function: Function,
-    wanted: Object,
-    *,
-    observed: dict[str, Object] | None = None,
-    surroundings: Object | None = None,
-) -> dict[str, Object]:
+def compose(function: Function, wanted: Object, **more: Any) -> dict[str, Object]:
     """Return the composed resources by their names in the composition; fails where it does."""
-    answer = answered(function, wanted, observed=observed, surroundings=surroundings)
-    results = answer.get("results", [])
-    assert [one["message"] for one in results if one["severity"] == "SEVERITY_FATAL"] == []
+    answer = answered(function, wanted, **more)
+    assert fatal(answer) == []
     found = answer["desired"].get("resources", {})
     return {name: one["resource"] for name, one in found.items()}
+
+
+def fatal(answer: Object) -> list[str]:
+    """Return why nothing is composed."""
+    results = answer.get("results", [])
+    return [one["message"] for one in results if one["severity"] == "SEVERITY_FATAL"]
 
 
 def answered(
@@ -73,8 +77,14 @@ def answered(
     *,
     observed: dict[str, Object] | None = None,
     surroundings: Object | None = None,
+    there: Sequence[Object] | None = None,
 ) -> Object:
-    step = composition(wanted["kind"])["spec"]["pipeline"][-1]
+    """Run the pipeline for what is wanted, in a cluster where `there` can be required.
+
+    That is what the platform says of its account, as the example does or in other `surroundings`.
+    """
+    (step,) = composition(wanted["kind"])["spec"]["pipeline"]
+    described = platform() if surroundings is None else {**platform(), "data": surroundings}
     return function.run(
         {
             "meta": {"tag": "test"},
@@ -83,9 +93,29 @@ def answered(
                 "composite": {"resource": wanted},
                 "resources": {name: {"resource": one} for name, one in (observed or {}).items()},
             },
-            "context": {ENVIRONMENT_KEY: environment() if surroundings is None else surroundings},
+            "required_resources": _required(step, [described] if there is None else there),
         }
     )
+
+
+def _required(step: Object, there: Sequence[Object]) -> Object:
+    return {
+        one["requirementName"]: {
+            "items": [{"resource": found} for found in there if _identity(found) == _wish(one)]
+        }
+        for one in step["requirements"]["requiredResources"]
+    }
+
+
+def _identity(found: Object) -> Object:
+    return {
+        **{key: found[key] for key in ("apiVersion", "kind")},
+        "name": found["metadata"]["name"],
+    }
+
+
+def _wish(selector: Object) -> Object:
+    return {key: value for key, value in selector.items() if key != "requirementName"}
 
 
 def specs(kind: str) -> st.SearchStrategy[Object]:

@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 import yaml
-from composing import FOLDER, answered, asked, compose, composition, environment, specs
+from composing import (
+    FOLDER,
+    answered,
+    asked,
+    compose,
+    composition,
+    environment,
+    fatal,
+    platform,
+    specs,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers.administrator import ObjectRefused
@@ -250,6 +260,24 @@ def test_what_is_there_stays_as_it_is_while_the_platform_is_not_described(
     instance = {"status": {"atProvider": MADE["PostgreSQLInstance"]["instance"]}}
     answer = answered(composer, database, observed={"instance": instance}, surroundings={})
     assert "SEVERITY_FATAL" in [one["severity"] for one in answer["results"]]
+
+
+@pytest.mark.parametrize("one", EXAMPLES, ids=lambda one: one["kind"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        [],
+        [platform() | {"metadata": {"name": "another"}}],
+        [platform() | {"kind": "ConfigMap"}],
+    ],
+    ids=["nothing", "another name", "another kind"],
+)
+def test_a_platform_that_is_described_nowhere_is_an_error(
+    composer: Function, one: Object, there: list[Object]
+) -> None:
+    answer = answered(composer, filled(one), there=there)
+    assert fatal(answer) == ["Compose exception: there is no EnvironmentConfig `platform`"]
+    assert "resources" not in answer.get("desired", {})
 
 
 def test_the_secret_says_where_the_database_is_and_not_its_password(composer: Function) -> None:
