@@ -129,6 +129,21 @@ def build(place: Place) -> None:
         f"-ldflags=-s -w {link_flags(place.recipe)}",
         *("-o", place.folder / place.name, main_package(place.recipe)),
     )
+    keep_files(place)
+
+
+def keep_files(place: Place) -> None:
+    """Copy what the recipe wants to have beside the program, of the modules that it is built of.
+
+    Each line of its file `kept` is a module and which of its files.
+    """
+    file = place.recipe / "kept"
+    for line in file.read_text().splitlines() if file.exists() else ():
+        module, files = line.split()
+        asked = ("go", "list", "-C", place.recipe, "-mod=readonly", "-m", "-f", "{{.Dir}}", module)
+        folder = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        for one in Path(folder).glob(files):
+            shutil.copyfile(one, place.folder / one.name)
 
 
 def link_flags(module: Path) -> str:

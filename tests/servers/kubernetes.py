@@ -151,6 +151,14 @@ class KubernetesServer(Administrator):
         for one in crds:
             self._process.wait_until(partial(self._is_served, one))
 
+    def serves(self, *crds: Object) -> bool:
+        """Say whether custom resources are served, whoever defines them.
+
+        Crossplane's own definitions are of the same form, and will do.
+        """
+        wanted = {one["metadata"]["name"] for one in crds}
+        return wanted <= self._established() and all(self._is_served(one) for one in crds)
+
     def account(self, *rules: Object, namespace: str | None = None) -> Path:
         """Create a service account that may do what PolicyRules say; return its token's file.
 
