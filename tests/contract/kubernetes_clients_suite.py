@@ -158,6 +158,18 @@ class TektonSuite:
         for kept in (new, other, push):
             assert "status" not in await home.spec(kept.name)
 
+    async def test_what_waits_for_an_older_commit_is_cancelled_and_begins_nothing(
+        self, home: Home
+    ) -> None:
+        tekton = home.clients.limited(1)
+        going_on = await tekton.start(PULLED, CALL)
+        waiting = await tekton.start(replace(PULLED, revision="c" * 40), CALL)
+
+        await tekton.cancel_superseded(superseded(head="b" * 40), CALL)
+
+        assert (await home.spec(going_on.name))["status"] == "CancelledRunFinally"
+        assert (await home.spec(waiting.name))["status"] == "Cancelled"
+
     async def test_cancelling_again_or_what_has_finished_changes_nothing(self, home: Home) -> None:
         tekton = home.clients.tekton
         finished = await tekton.start(PULLED, CALL)

@@ -169,6 +169,20 @@ async def test_a_run_that_waits_is_left_alone_until_it_may_begin(
     await until(cluster, run, lambda one: reason(one) == "Running")
 
 
+async def test_a_run_that_is_cancelled_while_it_waits_ends_at_once_and_begins_nothing(
+    cluster: KubernetesServer, listener: Sink
+) -> None:
+    waiting = run_of_the_hub(runs_per_service=1)
+    waiting["metadata"]["name"] = "order-service-superseded"
+    run = await asyncio.to_thread(cluster.create, waiting)
+    await until(cluster, run, lambda one: reason(one) == "PipelineRunPending")
+    await asyncio.to_thread(cluster.patch, run, {"spec": {"status": "Cancelled"}})
+    ended = await until(cluster, run, lambda one: reason(one) == "Cancelled")
+    assert "childReferences" not in ended["status"]
+    known = await read(cluster, await until_heard(listener, run, "failed"))
+    assert known.state is RunState.CANCELLED
+
+
 DIGEST = f"sha256:{'1f' * 32}"
 URL = "registry.example.com/order-service:0a1b2c3d4e5f"
 BUILT = {

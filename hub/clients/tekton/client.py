@@ -32,9 +32,12 @@ TASK_RUNS = Resource(group="tekton.dev", version="v1", plural="taskruns")
 PIPELINE_RUN = "tekton.dev/pipelineRun"
 """Label that Tekton sets on a TaskRun: the run that it is a part of."""
 
-_CANCELLED = "CancelledRunFinally"
+_STOPPED = "CancelledRunFinally"
 """Tasks that run are stopped, and `finally` still tells of the end:
 https://tekton.dev/docs/pipelines/pipelineruns/#gracefully-cancelling-a-pipelinerun."""
+
+_CANCELLED = "Cancelled"
+"""For one that has not begun: its `finally` would be the first that it runs."""
 
 
 class Tekton:
@@ -78,7 +81,7 @@ class Tekton:
             and not run.ending
         ]
         for run in old:
-            await runs.tell(run, _CANCELLED)
+            await runs.tell(run, _CANCELLED if run.pending else _STOPPED)
         return tuple(run.name for run in old)
 
     async def release(self, action: ReleasePipelineRuns, _call: Call) -> tuple[str, ...]:
