@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from argocd_files import GITOPS, WORKLOADS, application_set, built, document
+from argocd_files import GITOPS, ROOT, WORKLOADS, application_set, built, document
 from gitops_files import ENVIRONMENTS, FOLDER, Object
 from servers.argocd import NAMESPACE, argocd, installed, workloads
 from servers.composites import write_crds
@@ -152,7 +152,8 @@ def listener() -> Iterator[Sink]:
 
 def configured(server: KubernetesServer, repository: Repository, listener: Sink) -> list[Object]:
     """Return our files with the addresses that whoever installs them puts in."""
-    objects = built()
+    guard = yaml.safe_load_all((ROOT.parent / "crossplane" / "guard.yaml").read_text())
+    objects = [*built(), *guard]
     for name in ("services", "requests"):
         # A failure is one at once, and not after five attempts.
         policy = application_set(objects, name)["spec"]["template"]["spec"]["syncPolicy"]

@@ -3,7 +3,6 @@
 Its account has the rights here that it is installed with.
 """
 
-import asyncio
 import copy
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +14,8 @@ from servers.administrator import Administrator, ObjectRefused
 from servers.composites import write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 
-PATIENCE = 60.0
 REVISION = {"compositionRevisionRef": {"name": "postgresqlinstances-0123456"}}
+GUARDS = (ROOT / "guard.yaml", ROOT / "environments.yaml", ROOT.parent / "crossplane/guard.yaml")
 TEAM = ROOT.parent / "crossplane" / "examples" / "team.yaml"
 ACCOUNT = {"name": "argocd-application-controller", "namespace": "argocd"}
 ENVIRONMENTS = ("dev", "production")
@@ -46,8 +45,8 @@ def cluster(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with kubernetes(platform=False) as server:
         server.install(write_crds(tmp_path_factory.mktemp("crds")))
         server.apply(*RIGHTS)
-        for name in ("guard", "environments"):
-            server.apply(*yaml.safe_load_all((ROOT / f"{name}.yaml").read_text()))
+        for file in GUARDS:
+            server.apply(*yaml.safe_load_all(file.read_text()))
         yield server
 
 
@@ -83,22 +82,6 @@ def database(
     }
 
 
-async def settled_refusal(who: Administrator, wanted: Object) -> str:
-    """Why it is refused, once the API server has seen the guard that was applied a moment ago."""
-
-    def refusal() -> str:
-        try:
-            who.apply(wanted, dry_run=True)
-        except ObjectRefused as refused:
-            return str(refused)
-        return ""
-
-    async with asyncio.timeout(PATIENCE):
-        while not (why := await asyncio.to_thread(refusal)):
-            await asyncio.sleep(0.1)
-    return why
-
-
 @pytest.mark.parametrize(
     ("wanted", "why"),
     [
@@ -115,13 +98,13 @@ async def settled_refusal(who: Administrator, wanted: Object) -> str:
 async def test_what_a_team_could_gain_by_argo_cd_is_refused(
     argocd: Administrator, wanted: Object, why: str
 ) -> None:
-    assert why in await settled_refusal(argocd, wanted)
+    assert why in await argocd.settled_refusal(wanted)
 
 
 async def test_what_is_asked_for_in_its_own_environment_is_taken(
     cluster: KubernetesServer, argocd: Administrator
 ) -> None:
-    assert await settled_refusal(argocd, database(of=None))
+    assert await argocd.settled_refusal(database(of=None))
     taken = database(name="taken")
     argocd.apply(taken)
     cluster.patch(taken, {"spec": {"crossplane": REVISION}})
@@ -132,7 +115,7 @@ async def test_what_is_asked_for_in_its_own_environment_is_taken(
 
 
 async def test_it_binds_argo_cd_alone(cluster: KubernetesServer, argocd: Administrator) -> None:
-    assert await settled_refusal(argocd, database("dev", of=None))
+    assert await argocd.settled_refusal(database("dev", of=None))
     cluster.apply(database("dev", of=None, name="steered", crossplane=REVISION))
 
 
@@ -161,7 +144,7 @@ async def test_an_application_of_one_environment_writes_nothing_into_another(
     cluster: KubernetesServer, namespace: str, of: str
 ) -> None:
     wanted = settings(namespace, f"{of}:/ConfigMap:{namespace}/settings")
-    assert "keeps to its own environment" in await settled_refusal(cluster, wanted)
+    assert "keeps to its own environment" in await cluster.settled_refusal(wanted)
 
 
 @pytest.mark.parametrize(
@@ -176,5 +159,5 @@ async def test_an_application_of_one_environment_writes_nothing_into_another(
 async def test_what_is_of_its_environment_or_of_no_application_is_taken(
     cluster: KubernetesServer, namespace: str, mark: str | None
 ) -> None:
-    assert await settled_refusal(cluster, settings("dev", "orders-production:"))
+    assert await cluster.settled_refusal(settings("dev", "orders-production:"))
     cluster.apply(settings(namespace, mark), dry_run=True)

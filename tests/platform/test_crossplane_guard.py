@@ -1,6 +1,5 @@
 """A team asks for what it needs, not for how it is composed; the API server sees to it."""
 
-import asyncio
 import copy
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from servers.composites import Object, definitions, write_crds
 from servers.kubernetes import KubernetesServer, kubernetes
 
 FOLDER = Path(__file__).parents[2] / "crossplane"
-PATIENCE = 60.0
 REVISION = {"compositionRevisionRef": {"name": "postgresqlinstances-0123456"}}
 PAUSED = {"crossplane.io/paused": "true"}
 
@@ -68,22 +66,6 @@ def database(namespace: str, *, machinery: Object | None = None, **metadata: Any
     }
 
 
-async def settled_refusal(who: Administrator, wanted: Object) -> str:
-    """Why it is refused, once the API server has seen the guard that was applied a moment ago."""
-
-    def refusal() -> str:
-        try:
-            who.apply(wanted, dry_run=True)
-        except ObjectRefused as refused:
-            return str(refused)
-        return ""
-
-    async with asyncio.timeout(PATIENCE):
-        while not (why := await asyncio.to_thread(refusal)):
-            await asyncio.sleep(0.1)
-    return why
-
-
 @pytest.mark.parametrize(
     ("machinery", "annotations", "why"),
     [
@@ -100,7 +82,7 @@ async def test_a_team_cannot_say_how_it_is_composed(
     why: str,
 ) -> None:
     wanted = database(cluster.fresh_namespace(), machinery=machinery, annotations=annotations)
-    assert why in await settled_refusal(team, wanted)
+    assert why in await team.settled_refusal(wanted)
 
 
 async def test_a_team_changes_its_own_fields_and_leaves_crossplane_s(
@@ -108,7 +90,7 @@ async def test_a_team_changes_its_own_fields_and_leaves_crossplane_s(
 ) -> None:
     namespace = cluster.fresh_namespace()
     steered = database(namespace, machinery=REVISION)
-    assert await settled_refusal(team, steered)
+    assert await team.settled_refusal(steered)
 
     team.apply(database(namespace))
     composer.patch(steered, {"spec": {"crossplane": REVISION}})
@@ -127,7 +109,7 @@ async def test_a_team_that_finds_its_database_paused_cannot_let_it_go_on(
     cluster: KubernetesServer, team: Administrator
 ) -> None:
     namespace = cluster.fresh_namespace()
-    assert await settled_refusal(team, database(namespace, annotations=PAUSED))
+    assert await team.settled_refusal(database(namespace, annotations=PAUSED))
     cluster.apply(database(namespace, annotations=PAUSED))
     with pytest.raises(ObjectRefused, match="paused"):
         team.patch(

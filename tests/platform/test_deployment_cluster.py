@@ -4,7 +4,6 @@ Unknown fields are refused (strict validation). The definitions of External Secr
 operator, KEDA and Strimzi are theirs.
 """
 
-import asyncio
 import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from deployment_files import (
     IMAGE,
     OVERLAYS,
-    Object,
     built,
     container,
     of_kind,
@@ -23,11 +21,9 @@ from deployment_files import (
     the,
     workloads,
 )
-from servers.administrator import ObjectRefused
 from servers.kubernetes import KubernetesServer, kubernetes
 
 CRDS = sorted((Path(__file__).parents[1] / "data" / "deployment-crds").rglob("*.yaml"))
-PATIENCE = 60.0
 NEIGHBOURS = ("argocd", "ci", "ci-forks", "external-secrets", "kafka")
 """Namespaces of others, in which the deployment has something to say."""
 
@@ -54,23 +50,6 @@ def guarded(
     for overlay in OVERLAYS:
         cluster.apply(*pinned(overlay, tmp_path_factory.mktemp(overlay)))
     return cluster
-
-
-def refusal(cluster: KubernetesServer, content: Object) -> str:
-    """Why the API server does not take an object; nothing where it takes it."""
-    try:
-        cluster.apply(content, dry_run=True)
-    except ObjectRefused as refused:
-        return str(refused)
-    return ""
-
-
-async def settled_refusal(cluster: KubernetesServer, content: Object) -> str:
-    """The same, once the API server has seen the policy that was applied a moment ago."""
-    async with asyncio.timeout(PATIENCE):
-        while not (why := await asyncio.to_thread(refusal, cluster, content)):
-            await asyncio.sleep(0.1)
-    return why
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -125,7 +104,7 @@ def test_a_field_that_there_is_not_is_refused(
 ) -> None:
     spoilt = copy.deepcopy(of_kind(built("production"), kind)[0])
     spoilt[place]["frequency"] = 1
-    assert "frequency" in refusal(cluster, spoilt)
+    assert "frequency" in cluster.refusal(spoilt)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -134,7 +113,7 @@ def test_pods_are_admitted_under_the_restricted_standard(
 ) -> None:
     for one in workloads(pinned(overlay, tmp_path)):
         assert container(one)["image"] == IMAGE
-        assert refusal(guarded, pod(one)) == ""
+        assert guarded.refusal(pod(one)) == ""
 
 
 def test_a_privileged_pod_is_refused(guarded: KubernetesServer, tmp_path: Path) -> None:
@@ -142,7 +121,7 @@ def test_a_privileged_pod_is_refused(guarded: KubernetesServer, tmp_path: Path) 
         planted = pod(one)
         del planted["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"]
         planted["spec"]["containers"][0]["securityContext"]["privileged"] = True
-        assert 'violates PodSecurity "restricted' in refusal(guarded, planted)
+        assert 'violates PodSecurity "restricted' in guarded.refusal(planted)
 
 
 def test_a_pod_on_the_network_of_its_node_is_refused(
@@ -150,12 +129,12 @@ def test_a_pod_on_the_network_of_its_node_is_refused(
 ) -> None:
     planted = pod(workloads(pinned("single", tmp_path))[0])
     planted["spec"]["hostNetwork"] = True
-    assert "host namespaces" in refusal(guarded, planted)
+    assert "host namespaces" in guarded.refusal(planted)
 
 
 async def test_a_pod_is_refused_until_its_image_is_pinned(guarded: KubernetesServer) -> None:
     for one in [each for overlay in OVERLAYS for each in workloads(built(overlay))]:
-        why = await settled_refusal(guarded, pod(one))
+        why = await guarded.settled_refusal(pod(one))
         assert "an image has to be named by its digest" in why
 
 
@@ -163,7 +142,7 @@ async def test_a_pod_is_refused_until_its_image_is_pinned(guarded: KubernetesSer
 async def test_a_tag_is_no_digest(guarded: KubernetesServer, image: str, tmp_path: Path) -> None:
     planted = pod(workloads(pinned("production", tmp_path))[0])
     planted["spec"]["containers"][0]["image"] = image
-    assert "named by its digest" in await settled_refusal(guarded, planted)
+    assert "named by its digest" in await guarded.settled_refusal(planted)
 
 
 @pytest.mark.usefixtures("servers")

@@ -1,10 +1,11 @@
 """What a test does to a cluster in its administrator's name: installs, applies, plays controllers.
 
 Objects are mappings as in a manifest. Where one is only named, `apiVersion`, `kind` and
-`metadata` suffice. Nothing here waits on an event loop; a test whose loop has to go on meanwhile
-calls it with `asyncio.to_thread`.
+`metadata` suffice. Nothing here but `settled_refusal` waits on an event loop; a test whose loop has
+to go on meanwhile calls it with `asyncio.to_thread`.
 """
 
+import asyncio
 import http.client
 import json
 import ssl
@@ -18,6 +19,8 @@ from .process import HOST
 Object = Mapping[str, Any]
 
 _ANSWER_SECONDS = 60.0
+_PATIENCE = 60.0
+"""Seconds after which something is stuck, whatever the machine is busy with."""
 _NOT_FOUND = 404
 _REFUSED = 400
 _MANAGER = "trunkline-tests"
@@ -98,6 +101,21 @@ class Administrator:
     def delete(self, named: Object) -> None:
         """Delete an object. Raises `ObjectRefused`."""
         self.ask("DELETE", self._path(named))
+
+    def refusal(self, content: Object) -> str:
+        """Say why an object is not taken; nothing where it would be."""
+        try:
+            self.apply(content, dry_run=True)
+        except ObjectRefused as refused:
+            return str(refused)
+        return ""
+
+    async def settled_refusal(self, content: Object) -> str:
+        """The same, once the API server has seen the policy that was applied a moment ago."""
+        async with asyncio.timeout(_PATIENCE):
+            while not (why := await asyncio.to_thread(self.refusal, content)):
+                await asyncio.sleep(0.1)
+        return why
 
     def ask(
         self,
