@@ -121,6 +121,15 @@ class DiscoverySuite:
         assert ("PipelineRun", RUNS) in {(one.kind, one.resource) for one in found}
         assert all("/" not in one.resource.plural for one in found)
 
+    async def test_a_kind_that_has_not_the_preferred_version_is_found_in_its_own(
+        self, home: Home
+    ) -> None:
+        found = await home.clients.kubernetes.kinds("tekton.dev")
+        versions = {one.resource.plural: one.resource.version for one in found}
+        assert len(versions) == len(found)
+        assert versions["pipelineruns"] == "v1"
+        assert versions["customruns"] == "v1beta1"
+
     async def test_a_group_that_is_not_installed_has_none(self, home: Home) -> None:
         assert await home.clients.kubernetes.kinds("nobody.example.com") == ()
 

@@ -23,11 +23,11 @@ class FoundKind:
 
 
 class _Version(ObjectPart):
-    version: str = ""
+    version: str
 
 
 class _Group(ObjectPart):
-    preferred_version: _Version = _Version()
+    versions: tuple[_Version, ...] = ()
 
 
 class _Resource(ObjectPart):
@@ -41,28 +41,36 @@ class _Resources(ObjectPart):
 
 
 async def find_kinds(api: Endpoint, group: str) -> tuple[FoundKind, ...]:
-    """Return the kinds of the group's preferred version. Raises TemporaryError, PermanentError."""
-    version = await _preferred(api, group)
-    if not version:
+    """Return the kinds of a group, each in the best version that it is served in.
+
+    Not every kind has the version that the group prefers. Raises TemporaryError, PermanentError.
+    """
+    found: dict[str, FoundKind] = {}
+    for version in await _versions(api, group):
+        for one in await _kinds(api, group, version):
+            found.setdefault(one.resource.plural, one)
+    return tuple(found.values())
+
+
+async def _versions(api: Endpoint, group: str) -> tuple[str, ...]:
+    """Return the versions of a group, the preferred one first: the API server sorts them so."""
+    answer = await api.call(Request(method="GET", path=path_of("apis", group)), answered={200, 404})
+    if answer.status == HTTPStatus.NOT_FOUND:
         return ()
+    return tuple(one.version for one in _read(_Group, answer.body).versions)
+
+
+async def _kinds(api: Endpoint, group: str, version: str) -> list[FoundKind]:
     answer = await api.call(
         Request(method="GET", path=path_of("apis", group, version)), answered={200, 404}
     )
     if answer.status == HTTPStatus.NOT_FOUND:
-        return ()
-    found = _read(_Resources, answer.body)
-    return tuple(
+        return []
+    return [
         FoundKind(resource=Resource(group=group, version=version, plural=one.name), kind=one.kind)
-        for one in found.resources
+        for one in _read(_Resources, answer.body).resources
         if "/" not in one.name and "watch" in one.verbs
-    )
-
-
-async def _preferred(api: Endpoint, group: str) -> str:
-    answer = await api.call(Request(method="GET", path=path_of("apis", group)), answered={200, 404})
-    if answer.status == HTTPStatus.NOT_FOUND:
-        return ""
-    return _read(_Group, answer.body).preferred_version.version
+    ]
 
 
 def _read(part: type[P], body: bytes) -> P:

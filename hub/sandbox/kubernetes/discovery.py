@@ -12,7 +12,7 @@ _VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "updat
 
 def group_document(group: str, kinds: Sequence[Kind]) -> Object | None:
     """Return the APIGroup of these kinds; None where none of them is in it."""
-    versions = sorted({kind.version for kind in kinds if kind.group == group})
+    versions = sorted({kind.version for kind in kinds if kind.group == group}, key=_rank)
     if not versions:
         return None
     named = [{"groupVersion": f"{group}/{one}", "version": one} for one in versions]
@@ -21,8 +21,13 @@ def group_document(group: str, kinds: Sequence[Kind]) -> Object | None:
         "apiVersion": "v1",
         "name": group,
         "versions": named,
-        "preferredVersion": named[-1],
+        "preferredVersion": named[0],
     }
+
+
+def _rank(version: str) -> tuple[bool, bool, str]:
+    """Sort what is stable before what is beta, and that before what is alpha."""
+    return "alpha" in version, "beta" in version, version
 
 
 def version_document(group: str, version: str, kinds: Sequence[Kind]) -> Object | None:

@@ -55,6 +55,14 @@ EVENTS = Kind(
     status_subresource=False,
     fields=("regarding.uid", "type"),
 )
+CUSTOM_RUNS = Kind(
+    group="tekton.dev",
+    version="v1beta1",
+    plural="customruns",
+    kind="CustomRun",
+    status_subresource=True,
+)
+"""Never became v1, as the other kinds of its group did."""
 APPLICATIONS = Kind(
     group="argoproj.io",
     version="v1alpha1",
@@ -88,7 +96,16 @@ DATABASES = Kind(
 )
 """What a PostgreSQLInstance is made of at the cloud's provider: a managed resource."""
 COMPOSITES = (POSTGRESQL_INSTANCES, S3_BUCKETS, SQS_QUEUES)
-KINDS = (PIPELINE_RUNS, TASK_RUNS, EVENTS, APPLICATIONS, LEASES, *COMPOSITES, DATABASES)
+KINDS = (
+    PIPELINE_RUNS,
+    TASK_RUNS,
+    CUSTOM_RUNS,
+    EVENTS,
+    APPLICATIONS,
+    LEASES,
+    *COMPOSITES,
+    DATABASES,
+)
 
 
 def unknown_kind(group: str, version: str, plural: str) -> Kind:
