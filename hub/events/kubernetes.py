@@ -1,10 +1,9 @@
 """What the objects of Kubernetes have in common, for the views that read them."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _empty_for_null(value: Any) -> Any:
@@ -52,18 +51,3 @@ def unix_time(time: str) -> float | None:
     except ValueError:
         return None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-
-
-def only(found: JsonValue, paths: Iterable[str]) -> dict[str, JsonValue]:
-    """Return an object of just these fields, such as `metadata.name`, as far as they are there."""
-    if not isinstance(found, dict):
-        return {}
-    wanted: dict[str, list[str]] = {}
-    for path in paths:
-        name, _, rest = path.partition(".")
-        wanted.setdefault(name, []).extend([rest] if rest else [])
-    return {
-        name: only(found[name], rest) if rest else found[name]
-        for name, rest in wanted.items()
-        if found.get(name) is not None
-    }

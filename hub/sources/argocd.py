@@ -8,7 +8,6 @@ is a hint that handlers confirm.
 from collections.abc import Callable
 from typing import Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 
 from hub.errors import Malformed, UnsupportedMedia
@@ -22,7 +21,7 @@ from hub.events.argocd import (
     latest_change,
     operation_change,
 )
-from hub.events.kubernetes import only
+from hub.events.json_parts import only
 from hub.events.strict_json import read
 from hub.sources.interface import Headers, Ignored, Seen, Sighting, Taken
 from hub.sources.media import JSON, media_type
@@ -86,14 +85,14 @@ def take(headers: Headers, body: bytes, *, hubkey: str) -> Taken:
 
 def see(sighting: Sighting) -> Seen:
     """Make an Application the events that notifications of its states make. Raises Malformed."""
-    app = read(ApplicationChanged, sighting.body)
+    data = only(sighting.body, _PARTS)
+    app = read(ApplicationChanged, data)
     changes = (
         created_change(app),
         operation_change(app),
         health_change(app),
         deployed_change(app),
     )
-    data = orjson.dumps(only(orjson.loads(sighting.body), _PARTS))
     return Seen(
         uid=app.uid,
         events=tuple(

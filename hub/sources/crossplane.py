@@ -13,7 +13,8 @@ from hub.events.attributes import checked
 from hub.events.crossplane import PAUSED
 from hub.events.envelope import Envelope
 from hub.events.identity import derive_id
-from hub.events.kubernetes import Condition, Conditions, Text, condition, only, unix_time
+from hub.events.json_parts import only
+from hub.events.kubernetes import Condition, Conditions, Text, condition, unix_time
 from hub.events.strict_json import read
 from hub.events.types import (
     COMPOSITE_DELETED,
@@ -76,20 +77,17 @@ class _Sight:
     """An object, and the events that it makes."""
 
     def __init__(self, sighting: Sighting) -> None:
-        self.found = read(_Object, sighting.body)
+        part = only(sighting.body, _PARTS)
+        self.found = read(_Object, part)
         self._sighting = sighting
         self._place = "/".join(filter(None, (self.found.namespace, self.found.name)))
-        self._data = orjson.dumps(
-            {
-                "resource": {
-                    "group": sighting.group,
-                    "version": sighting.version,
-                    "plural": sighting.plural,
-                    "kind": sighting.kind,
-                },
-                **only(orjson.loads(sighting.body), _PARTS),
-            }
-        )
+        addressed = {
+            "group": sighting.group,
+            "version": sighting.version,
+            "plural": sighting.plural,
+            "kind": sighting.kind,
+        }
+        self._data = b'{"resource":%b,%b' % (orjson.dumps(addressed), part[1:])
 
     def events(self, types: dict[tuple[str, str], str]) -> tuple[Envelope, ...]:
         """Return what the conditions say, the oldest first."""

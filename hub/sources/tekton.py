@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 from typing import ClassVar
 
-import orjson
 from pydantic import AliasChoices, AliasPath, BaseModel, Field
 
 from hub.errors import Malformed, UnsupportedMedia
@@ -17,7 +16,8 @@ from hub.events.attributes import checked
 from hub.events.envelope import Envelope
 from hub.events.identity import derive_id
 from hub.events.json_format import is_json
-from hub.events.kubernetes import Condition, Conditions, Text, condition, only
+from hub.events.json_parts import only
+from hub.events.kubernetes import Condition, Conditions, Text, condition
 from hub.events.strict_json import read
 from hub.events.tekton import PIPELINE, REPOSITORY, SUCCEEDED
 from hub.events.types import (
@@ -93,11 +93,11 @@ def see(sighting: Sighting) -> Seen:
 
     A run that Tekton has not looked at yet is none.
     """
-    run = read(_Run, sighting.body)
+    part = only(sighting.body, _PARTS)
+    run = read(_Run, part)
     stands = condition(run.conditions, SUCCEEDED)
     if not stands.status:
         return Seen(uid=run.uid, events=())
-    data = orjson.dumps({"pipelineRun": only(orjson.loads(sighting.body), _PARTS)})
     event = Envelope(
         id="",
         source="",
@@ -105,7 +105,7 @@ def see(sighting: Sighting) -> Seen:
         subject=run.name,
         time=stands.since or None,
         partitionkey="",
-        data=data,
+        data=b'{"pipelineRun":%b}' % part,
     )
     return Seen(uid=run.uid, events=(_named(event, run, kind="pipelinerun"),))
 

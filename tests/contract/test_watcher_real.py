@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+from kubernetes_home import RUNS, run_manifest
 from kubernetes_real_home import RealHome, real_home
 from servers.kubernetes import KubernetesServer, kubernetes
 from watch_home import Watching, running
@@ -30,6 +32,36 @@ async def watching(home: RealHome, tmp_path: Path) -> AsyncIterator[Watching]:
 
 class TestRealWatch(WatchSuite):
     pass
+
+
+READY = b'{"metadata":{"labels":{"state":"ready"}}}'
+
+
+def deep_run(name: str, *, levels: int) -> bytes:
+    """Return a run with a parameter of objects within each other, as the API server takes it."""
+    deep = b'{"a":' * levels + b"1" + b"}" * levels
+    run = orjson.dumps(run_manifest(name, state="new"))
+    return run.replace(b'"spec":{', b'"spec":{"params":[{"name":"deep","value":%b}],' % deep)
+
+
+async def test_objects_deeper_than_any_reader_goes_hold_up_no_other(
+    home: RealHome, watching: Watching
+) -> None:
+    async def make_deep(name: str, levels: int) -> None:
+        manifest = deep_run(name, levels=levels)
+        await home.clients.kubernetes.create(RUNS, namespace=home.namespace, manifest=manifest)
+
+    await make_deep("deep", 300)
+    await make_deep("deeper", 3_000)
+    async with watching.watched():
+        await watching.until_said("deep new", "deeper new")
+        await make_deep("deepest", 9_000)
+        await make(home, "plain", "new")
+        await home.clients.kubernetes.patch(
+            RUNS, namespace=home.namespace, name="deepest", change=READY
+        )
+        said = await watching.until_said("plain new", "deepest ready")
+    assert said == ["deep new", "deeper new", "deepest new", "plain new", "deepest ready"]
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,15 @@ def test_a_real_sync_is_read_whole() -> None:
     )
 
 
+def test_what_lies_deep_in_an_application_does_not_hide_how_it_is() -> None:
+    values: dict[str, Any] = {}
+    for _ in range(500):
+        values = {"a": values}
+    helm = {"helm": {"valuesObject": values}}
+    status = {"sync": {"comparedTo": {"source": helm}}, "health": {"status": "Degraded"}}
+    assert read({"spec": {"source": helm}, "status": status}).health == "Degraded"
+
+
 @pytest.mark.parametrize(
     "content",
     [

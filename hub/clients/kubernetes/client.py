@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import orjson
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, ValidationError
 
 from hub.clients.answer import Answer, clean
 from hub.clients.endpoint import Endpoint
@@ -18,7 +17,8 @@ from hub.clients.kubernetes import discovery, watching
 from hub.clients.kubernetes.discovery import FoundKind
 from hub.clients.kubernetes.objects import ObjectPart, Resource
 from hub.clients.kubernetes.watching import Told
-from hub.errors import PermanentError, TemporaryError
+from hub.errors import Malformed, PermanentError, TemporaryError
+from hub.events.json_parts import elements, members
 from hub.secrets import SecretPlace
 from hub.settings import KubernetesSettings
 
@@ -58,11 +58,6 @@ class Page:
 class _ListMeta(ObjectPart):
     resource_version: str = ""
     continue_: str = Field("", alias="continue")
-
-
-class _List(ObjectPart):
-    metadata: _ListMeta = _ListMeta()
-    items: tuple[JsonValue, ...] = ()
 
 
 class _Status(ObjectPart):
@@ -185,14 +180,12 @@ class Kubernetes:
         if answer.status == HTTPStatus.NOT_FOUND:
             raise _unknown(resource)
         try:
-            found = _List.model_validate_json(answer.body)
-        except ValidationError as error:
+            found = members(answer.body)
+            items = elements(found["items"])
+            about = _ListMeta.model_validate_json(found["metadata"])
+        except (Malformed, ValidationError, KeyError) as error:
             raise TemporaryError(f"the list of {resource} cannot be read") from error
-        return Page(
-            items=tuple(orjson.dumps(item) for item in found.items),
-            version=found.metadata.resource_version,
-            after=found.metadata.continue_,
-        )
+        return Page(items=items, version=about.resource_version, after=about.continue_)
 
     async def replace(
         self, resource: Resource, *, namespace: str, name: str, manifest: bytes

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_va
 from pydantic.alias_generators import to_camel
 
 from hub.clients.http import path_of
-from hub.errors import TemporaryError
+from hub.errors import Malformed, TemporaryError
+from hub.events.json_parts import only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,9 @@ class _Metadata(ObjectPart):
     name: str
 
 
+_NAME = ("metadata.namespace", "metadata.name")
+
+
 class _Named(ObjectPart):
     metadata: _Metadata
 
@@ -60,7 +64,7 @@ def name_of(body: bytes) -> str:
     Raises TemporaryError where it is no object.
     """
     try:
-        metadata = _Named.model_validate_json(body).metadata
-    except ValidationError as error:
+        metadata = _Named.model_validate_json(only(body, _NAME)).metadata
+    except (Malformed, ValidationError) as error:
         raise TemporaryError("what the Kubernetes API sent is no object") from error
     return f"{metadata.namespace}/{metadata.name}"

@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import orjson
 from pydantic import ValidationError
 
 from hub.clients.endpoint import Endpoint
 from hub.clients.http import Request
 from hub.clients.kubernetes.objects import ObjectPart, Resource
-from hub.errors import TemporaryError
+from hub.errors import Malformed, TemporaryError
+from hub.events.json_parts import members, only
 
 WATCH_SECONDS = 50
 """After which the API server is asked to end a watch, and a new one goes on from there."""
@@ -68,6 +68,9 @@ class _Object(ObjectPart):
     reason: str = ""
 
 
+_PARTS = ("type", "object.metadata.resourceVersion", "object.code", "object.reason")
+
+
 class _Line(ObjectPart):
     type: str = ""
     object: _Object = _Object()
@@ -100,15 +103,16 @@ async def follow(
 
 def _told(line: bytes) -> Told:
     try:
-        read = _Line.model_validate_json(line)
-    except ValidationError as error:
+        read = _Line.model_validate_json(only(line, _PARTS))
+        body = members(line)["object"]
+    except (Malformed, ValidationError, KeyError) as error:
         raise TemporaryError("the watch sent a line that cannot be read") from error
     version = read.object.metadata.resource_version
     match read.type:
         case "ADDED" | "MODIFIED":
-            return Changed(body=_object_in(line), version=version)
+            return Changed(body=body, version=version)
         case "DELETED":
-            return Removed(body=_object_in(line), version=version)
+            return Removed(body=body, version=version)
         case "BOOKMARK":
             return Bookmark(version=version)
         case "ERROR" if read.object.code == HTTPStatus.GONE or read.object.reason in _FORGOTTEN:
@@ -118,7 +122,3 @@ def _told(line: bytes) -> Told:
 
 
 _FORGOTTEN = frozenset({"Expired", "Gone"})
-
-
-def _object_in(line: bytes) -> bytes:
-    return orjson.dumps(orjson.loads(line)["object"])
