@@ -101,26 +101,27 @@ class _Sight:
                 yield type_, one
 
     def stuck(self) -> Overdue | None:
-        """Return since when it is not as it should be; None where it is."""
-        since = [_since(at) for at in self._troubles() if at]
-        if not since:
+        """Return since when it is not as it should be; None where it is, or was paused."""
+        found = self.found
+        if condition(found.conditions, "Synced").reason == PAUSED:
             return None
-        began = min(since)
-        return Overdue(since=began, event=self.event(COMPOSITE_STUCK, at="", since=str(int(began))))
+        if found.deleted_at:
+            return self._overdue("deletion", _since(found.deleted_at))
+        since = [_since(at) for at in self._failing() if at]
+        return self._overdue("state", min(since)) if since else None
 
-    def _troubles(self) -> Iterator[str]:
-        """Yield since when it is being deleted, not ready, or not synced."""
+    def _failing(self) -> Iterator[str]:
+        """Yield since when it is not ready, or not synced."""
         found = self.found
         ready, synced = condition(found.conditions, "Ready"), condition(found.conditions, "Synced")
-        if synced.reason == PAUSED:
-            return
-        if found.deleted_at:
-            yield found.deleted_at
-            return
         if ready.status != "True":
             yield ready.since or found.created_at
         if synced.status == "False":
             yield synced.since or found.created_at
+
+    def _overdue(self, trouble: str, since: float) -> Overdue:
+        event = self.event(COMPOSITE_STUCK, at="", since=str(int(since)))
+        return Overdue(trouble=trouble, since=since, event=event)
 
     def event(self, type_: str, *, at: str, since: str) -> Envelope:
         """Make an event of this type; `since` tells it from another of the same type."""

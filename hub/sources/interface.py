@@ -40,8 +40,10 @@ class Sighting:
 class Overdue:
     """An object is not as it should be, and is to be told of where it stays so for too long."""
 
+    trouble: str
+    """What is wrong with it: another trouble is another matter."""
     since: float
-    """Unix time."""
+    """Unix time, as far as the object says: while a trouble lasts, conditions may be dated anew."""
     event: Envelope
 
 

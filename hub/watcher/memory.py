@@ -17,6 +17,8 @@ class _Known:
     uid: str
     told: frozenset[str]
     overdue: Overdue | None
+    is_warned_of: bool
+    """Whether it has been told that it is overdue."""
     gone: Envelope | None
 
 
@@ -50,13 +52,27 @@ class Memory:
 
     def keep(self, name: str, seen: Seen) -> None:
         """Note that all that an object says has been told."""
-        known = self._known.get(name)
-        told = {event.id for event in seen.events}
-        if known and seen.overdue and seen.overdue.event.id in known.told:
-            told.add(seen.overdue.event.id)
+        overdue = seen.overdue
+        before = self._same_trouble(name, seen)
+        if overdue and before:
+            overdue = replace(overdue, since=min(overdue.since, before.since))
         self._known[name] = _Known(
-            uid=seen.uid, told=frozenset(told), overdue=seen.overdue, gone=seen.gone
+            uid=seen.uid,
+            told=frozenset(event.id for event in seen.events),
+            overdue=overdue,
+            is_warned_of=before is not None and self._known[name].is_warned_of,
+            gone=seen.gone,
         )
+
+    def _same_trouble(self, name: str, seen: Seen) -> Overdue | None:
+        """Return what the object was overdue for before, where it has been so ever since.
+
+        Crossplane dates a condition anew whenever its message changes, which may be every minute.
+        """
+        known = self._known.get(name)
+        if not (known and known.uid == seen.uid and known.overdue and seen.overdue):
+            return None
+        return known.overdue if known.overdue.trouble == seen.overdue.trouble else None
 
     def farewell(self, name: str) -> Iterator[Envelope]:
         """Yield what is to be told of an object that was deleted, before it is forgotten."""
@@ -72,21 +88,26 @@ class Memory:
         """Return the names of those that are known and not among these: they were deleted."""
         return tuple(name for name in self._known if name not in present)
 
-    def overdue(self, *, wall: float) -> tuple[tuple[str, Envelope], ...]:
-        """Return what has waited for too long and was not told of, each with its name."""
-        return tuple(
-            (name, known.overdue.event)
-            for name, known in self._known.items()
-            if known.overdue
-            and known.overdue.since + self._stuck_seconds <= wall
-            and known.overdue.event.id not in known.told
-        )
+    def overdue(self, *, wall: float) -> Iterator[tuple[str, Overdue]]:
+        """Yield what has waited for too long and was not told of, each with its name.
 
-    def keep_told(self, name: str, event: Envelope) -> None:
-        """Note that one event has been told, unless the object is gone by now."""
+        Each is looked at when it is asked for: time passes while those before it are told of.
+        """
+        for name in tuple(self._known):
+            known = self._known.get(name)
+            if (
+                known
+                and known.overdue
+                and not known.is_warned_of
+                and known.overdue.since + self._stuck_seconds <= wall
+            ):
+                yield name, known.overdue
+
+    def keep_warned(self, name: str, overdue: Overdue) -> None:
+        """Note that an object's being overdue has been told, unless that is over by now."""
         known = self._known.get(name)
-        if known is not None:
-            self._known[name] = replace(known, told=known.told | {event.id})
+        if known and known.overdue and known.overdue.since == overdue.since:
+            self._known[name] = replace(known, is_warned_of=True)
 
     def _is_old(self, event: Envelope, wall: float) -> bool:
         at = unix_time(event.time or "")

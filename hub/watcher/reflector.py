@@ -168,9 +168,9 @@ class Reflector:
 
     async def tell_overdue(self) -> None:
         """Tell of what has waited for too long."""
-        for name, event in self._memory.overdue(wall=self._around.wall()):
-            await self._tell([event])
-            self._memory.keep_told(name, event)
+        for name, overdue in self._memory.overdue(wall=self._around.wall()):
+            await self._tell([overdue.event])
+            self._memory.keep_warned(name, overdue)
 
     async def _bury(self, name: str) -> None:
         await self._tell(list(self._memory.farewell(name)))

@@ -74,9 +74,13 @@ def see(sighting: Sighting) -> Seen:
     return Seen(
         uid=one["uid"],
         events=(_event(one, state, labels.get("at")),),
-        overdue=Overdue(since=NOON, event=_event(one, "stuck", None)) if waits else None,
+        overdue=_overdue(one) if waits else None,
         gone=_event(one, "gone", None),
     )
+
+
+def _overdue(one: dict[str, str]) -> Overdue:
+    return Overdue(trouble="waiting", since=NOON, event=_event(one, "stuck", None))
 
 
 def _event(one: dict[str, str], state: str, at: str | None) -> Envelope:
