@@ -150,7 +150,7 @@ class Http:
         try:
             yield Streamed(response, url.host or "")
         finally:
-            response.close()
+            _cut(response)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -204,6 +204,14 @@ class Streamed:
             rest += last
             if len(rest) > most_bytes:
                 raise AnswerTooLargeError(f"a line is longer than {most_bytes} bytes")
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """Leave an answer that has not ended: over TLS, `close` alone waits for the other side."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import orjson
@@ -155,3 +156,22 @@ async def test_what_is_held_up_on_the_way_is_not_waited_for(
         run = await start_at_last(home)
 
         assert await home.runs() == [run.name]
+
+
+async def test_a_watch_that_is_left_keeps_no_connection_to_a_server_that_is_silent(
+    kubernetes_server: KubernetesServer,
+) -> None:
+    async with (
+        proxy(to_port=kubernetes_server.port) as between,
+        real_home(kubernetes_server, url=f"https://{between.address}") as home,
+    ):
+        kubernetes, here = home.clients.kubernetes, home.namespace
+        since = (await kubernetes.page(RUNS, namespace=here)).version
+        idle = between.connections
+        async with aclosing(kubernetes.watch(RUNS, namespace=here, since=since)) as told:
+            await home.put(run_manifest("one"))
+            await anext(told)
+            between.hold()
+        async with asyncio.timeout(SOON_SECONDS):
+            while between.connections >= idle:
+                await asyncio.sleep(0.01)
