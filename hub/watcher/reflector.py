@@ -65,6 +65,8 @@ class Reflector:
         self._around = around
         self._failed = 0
         self._said = ""
+        self._is_doubtful = False
+        """Whether the last watch failed or said nothing."""
 
     async def run(self) -> None:
         """List, watch, and begin again where that is needed."""
@@ -96,6 +98,7 @@ class Reflector:
         for name in self._memory.missing(present):
             await self._bury(name)
         self._heard()
+        self._is_doubtful = False
         return page.version
 
     async def _follow(self, since: str) -> str:
@@ -103,13 +106,16 @@ class Reflector:
 
         A watch that failed is taken up again where it was: only WatchExpired is raised.
         """
+        await self._check(since)
         began = self._around.monotonic()
         failure: TemporaryError | None = None
+        self._is_doubtful = is_silent = True
         try:
             async with aclosing(self._watch(since)) as changes:
                 async for told in changes:
                     await self._take(told)
-                    since = told.version or since
+                    since, is_silent = told.version or since, False
+            self._is_doubtful = is_silent
         except WatchExpired:
             raise
         except TemporaryError as error:
@@ -119,6 +125,21 @@ class Reflector:
         else:
             await self._rest("failed", failure, after=failure.after if failure else None)
         return since
+
+    async def _check(self, since: str) -> None:
+        """Raise WatchExpired where a watch would wait for what happened already.
+
+        An API server whose store was taken back to an earlier state counts on from there, and says
+        nothing until it has come to the version that it is asked for.
+        """
+        if not self._is_doubtful:
+            return
+        now = await self._around.kubernetes.version(
+            self._kind.found.resource, namespace=self._kind.namespace
+        )
+        self._heard()
+        if now.isdecimal() and since.isdecimal() and int(now) < int(since):
+            raise WatchExpired("the API server has gone back in time")
 
     def _watch(self, since: str) -> AsyncGenerator[Told]:
         return self._around.kubernetes.watch(

@@ -34,6 +34,9 @@ class TestRealWatch(WatchSuite):
     pass
 
 
+REVISIONS_OF_A_START = 300
+"""More changes than an API server that starts makes by itself."""
+
 READY = b'{"metadata":{"labels":{"state":"ready"}}}'
 
 
@@ -120,3 +123,30 @@ async def test_a_server_that_hangs_is_left_and_caught_up_with(
         async with running(dying.time.hurry()):
             said = await dying.until_said("two new")
     assert said == ["one new", "two new"]
+
+
+async def test_a_store_that_is_taken_back_to_an_earlier_state_is_listed_anew(
+    dying: Watching, mortal: KubernetesServer
+) -> None:
+    await make(dying.home, "one", "new")
+    await asyncio.to_thread(halt, mortal)
+    mortal.etcd.save()
+    await asyncio.to_thread(mortal.start)
+    async with dying.watched():
+        await dying.until_said("one new")
+        await surely(lambda: make(dying.home, "two", "new"))
+        for number in range(REVISIONS_OF_A_START):
+            await become(dying.home, "two", f"s-{number}")
+        await dying.until_said(f"two s-{number}")
+        await asyncio.to_thread(halt, mortal)
+        mortal.etcd.restore()
+        await asyncio.to_thread(mortal.start)
+        await surely(lambda: make(dying.home, "three", "new"))
+        said = await dying.until_said("two gone", "three new")
+    assert said.count("one new") == said.count("two new") == said.count("three new") == 1
+
+
+def halt(server: KubernetesServer) -> None:
+    """Kill the API server and its store."""
+    server.kill()
+    server.etcd.kill()

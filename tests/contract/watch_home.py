@@ -148,13 +148,14 @@ class Watching:
         """Wait until the log holds these lines, and return all that it holds."""
         return await until(self.said, lambda said: set(lines) <= set(said))
 
-    def counted(self, name: str) -> float:
-        """Return a counter of the watcher's, over all its labels."""
+    def counted(self, name: str, **labels: str) -> float:
+        """Return a counter of the watcher's, over all its labels but these."""
         return sum(
             sample.value
             for metric in self.metrics.registry.collect()
             for sample in metric.samples
             if sample.name == f"trunkline_watcher_{name}"
+            and labels.items() <= sample.labels.items()
         )
 
 

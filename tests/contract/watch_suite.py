@@ -3,10 +3,12 @@
 Subclasses have fixtures `home` and `watching`.
 """
 
+import asyncio
+
 import pytest
 from kubernetes_home import Home, run_manifest
 from kubernetes_suite import change, create
-from watch_home import NOON, STUCK_SECONDS, Watching
+from watch_home import NOON, PATIENCE, STUCK_SECONDS, Watching
 
 
 async def make(home: Home, name: str, state: str, **labels: str) -> None:
@@ -165,3 +167,14 @@ class WatchSuite:
                 await watching.until_said(f"{name} new")
             said = await watching.said()
         assert said == [f"{name} new" for name in names]
+
+    async def test_a_kind_in_which_nothing_happens_is_heard_of_all_the_same(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hub.clients.kubernetes.watching.WATCH_SECONDS", 1)
+        heard = [0.0]
+        async with watching.watched(), asyncio.timeout(PATIENCE):
+            while len(heard) < 4:
+                if (now := watching.counted("heard_timestamp_seconds")) > heard[-1]:
+                    heard.append(now)
+                await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 from base64 import b64encode
 from http import HTTPStatus
 from pathlib import Path
@@ -27,13 +28,15 @@ class Etcd:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._data = folder / "etcd"
+        self._saved = folder / "etcd-saved"
         self._client = HeldPort()
         self._peer = HeldPort()
         self.url = f"http://{self._client.address}"
         peer = f"http://{self._peer.address}"
         flags = {
             "name": "only",
-            "data-dir": folder / "etcd",
+            "data-dir": self._data,
             "listen-client-urls": self.url,
             "advertise-client-urls": self.url,
             "listen-peer-urls": peer,
@@ -64,6 +67,16 @@ class Etcd:
 
     def resume(self) -> None:
         self._process.resume()
+
+    def save(self) -> None:
+        """Keep a copy of all data, while it does not run."""
+        shutil.rmtree(self._saved, ignore_errors=True)
+        shutil.copytree(self._data, self._saved)
+
+    def restore(self) -> None:
+        """Take all data back to what they were at the last `save`, while it does not run."""
+        shutil.rmtree(self._data)
+        shutil.copytree(self._saved, self._data)
 
     def close(self) -> None:
         self.kill()

@@ -166,6 +166,10 @@ class Kubernetes:
                     raise
                 self._fitting[resource] = limit // 2
 
+    async def version(self, resource: Resource, *, namespace: str | None) -> str:
+        """Return the version that a list of a kind has now. Raises as `page`."""
+        return (await self._page(resource, namespace, (("limit", "1"),))).version
+
     async def _page(
         self, resource: Resource, namespace: str | None, query: tuple[tuple[str, str], ...]
     ) -> Page:
