@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes_clients_suite import ArgoSuite, CrossplaneSuite, TektonSuite, asked_for, say
-from kubernetes_home import CALL, START, end_task, ended, finish, read_of
+from kubernetes_home import CALL, LEASES, RUNS, START, end_task, ended, finish, read_of
 from kubernetes_sandbox_home import TOKEN, SandboxHome, sandbox_home
 from kubernetes_suite import KubernetesSuite
 from kubernetes_watching_suite import FollowingSuite
@@ -126,3 +126,16 @@ async def test_a_cluster_that_shows_no_events_still_says_how_a_database_stands(
     found = await home.clients.crossplane.read(read, CALL)
 
     assert (found.state, found.message, found.warning) == (CompositeState.FAILED, "no subnet", "")
+
+
+async def test_an_overload_with_one_kind_holds_up_no_other(home: SandboxHome) -> None:
+    home.faults.fail("kubernetes", Status(status=429, retry_after=40), path="pipelineruns", times=1)
+    kubernetes, here = home.clients.kubernetes, home.namespace
+    with pytest.raises(TemporaryError, match="429"):
+        await kubernetes.page(RUNS, namespace=here)
+
+    lease = await kubernetes.get(LEASES, namespace=here, name="one")
+
+    assert lease is None
+    with pytest.raises(TemporaryError, match="left alone"):
+        await kubernetes.get(RUNS, namespace=here, name="one")

@@ -68,7 +68,11 @@ class _Status(ObjectPart):
 
 
 class Kubernetes:
-    """The API server, with the rights of one service account."""
+    """The API server, with the rights of one service account.
+
+    A kind with which it is overloaded (429) is left alone for a while, and no other: a lease has to
+    be renewed all the same.
+    """
 
     def __init__(
         self, *, settings: KubernetesSettings, http: Http, token: SecretPlace | None
@@ -91,7 +95,11 @@ class Kubernetes:
         by an admission webhook), TemporaryError where it may take it later (overload, quota).
         """
         request = Request(
-            method="POST", path=resource.path(namespace), query=_STRICT, body=manifest
+            method="POST",
+            path=resource.path(namespace),
+            query=_STRICT,
+            body=manifest,
+            lane=str(resource),
         )
         answer = await self._api.call(request, answered={200, 201, 202, 403, 409})
         match (answer.status, _status(answer)):
@@ -114,7 +122,7 @@ class Kubernetes:
         Raises PermanentError where the API server does not know the kind: then its operator is
         missing, which must not be taken for a missing object.
         """
-        request = Request(method="GET", path=resource.path(namespace, name))
+        request = Request(method="GET", path=resource.path(namespace, name), lane=str(resource))
         answer = await self._api.call(request, answered={200, 404})
         if answer.status == HTTPStatus.OK:
             return answer.body
@@ -177,6 +185,7 @@ class Kubernetes:
             method="GET",
             path=resource.path(namespace),
             query=tuple((name, value) for name, value in query if value),
+            lane=str(resource),
         )
         answer = await self._api.call(request, answered={200, 404, 410})
         if answer.status == HTTPStatus.GONE:
@@ -199,7 +208,12 @@ class Kubernetes:
         Returns the object as it is now, or None where it has been changed since or is gone. A few
         kinds, Leases among them, are created anew where they are gone.
         """
-        request = Request(method="PUT", path=resource.path(namespace, name), body=manifest)
+        request = Request(
+            method="PUT",
+            path=resource.path(namespace, name),
+            body=manifest,
+            lane=str(resource),
+        )
         answer = await self._api.call(request, answered={200, 201, 404, 409})
         return answer.body if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED} else None
 
@@ -227,6 +241,7 @@ class Kubernetes:
             query=_STRICT,
             body=change,
             headers=(("Content-Type", "application/merge-patch+json"),),
+            lane=str(resource),
         )
         answer = await self._api.call(request, answered={200, 404, 409})
         if answer.status == HTTPStatus.OK:

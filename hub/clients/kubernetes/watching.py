@@ -92,6 +92,7 @@ async def follow(
             ("resourceVersion", since),
             ("timeoutSeconds", str(WATCH_SECONDS)),
         ),
+        lane=str(resource),
     )
     answered = {HTTPStatus.OK, HTTPStatus.GONE}
     async with api.stream(request, silence_seconds=SILENCE_SECONDS, answered=answered) as streamed:
