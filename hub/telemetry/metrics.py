@@ -51,6 +51,15 @@ class Series(Generic[M]):
         child = self._children.get(values)
         return child if child is not None else self._adopt(values)
 
+    def has(self, *values: str) -> bool:
+        """Whether anything was counted with these label values."""
+        return values in self._children
+
+    def forget(self, *values: str) -> None:
+        """Say nothing more of these label values."""
+        if self._children.pop(values, None) is not None:
+            self._metric.remove(*values)
+
     def _adopt(self, values: tuple[str, ...]) -> M:
         bounded = tuple(
             self._bounded(seen, value) for seen, value in zip(self._seen, values, strict=True)
@@ -168,7 +177,9 @@ class WatcherMetrics:
             "trunkline_watcher_leading", "Whether this process watches.", registry=registry
         )
         self._heard = make.gauge(
-            "trunkline_watcher_heard_timestamp_seconds", "When a kind was heard of last.", "kind"
+            "trunkline_watcher_heard_timestamp_seconds",
+            "When a kind was heard of last, or was to be watched first.",
+            "kind",
         )
         self._objects = make.gauge("trunkline_watcher_objects", "Objects of a kind.", "kind")
         self._events = make.counter(
@@ -187,6 +198,16 @@ class WatcherMetrics:
     def leading(self, *, is_leading: bool) -> None:
         """Whether this process is the one that watches."""
         self._leading.set(is_leading)
+
+    def watched(self, *, kind: str, wall: float) -> None:
+        """Note that something is to be heard of a kind from this Unix time on."""
+        if not self._heard.has(kind):
+            self._heard.of(kind).set(wall)
+
+    def left(self, *, kind: str) -> None:
+        """Note that nothing is to be heard of a kind any more."""
+        self._heard.forget(kind)
+        self._objects.forget(kind)
 
     def heard(self, *, kind: str, wall: float, objects: int) -> None:
         """Note that the API server has said something of a kind at this Unix time."""

@@ -4,10 +4,16 @@ from typing import Protocol
 
 
 class WatcherMetrics(Protocol):
-    """Where the watcher says how it goes. Kinds are `plural.group`."""
+    """Where the watcher says how it goes. Kinds are `plural.group`, or `plural.group/namespace`."""
 
     def leading(self, *, is_leading: bool) -> None:
         """Whether this process is the one that watches."""
+
+    def watched(self, *, kind: str, wall: float) -> None:
+        """Note that the API server has to say something of a kind from this Unix time on."""
+
+    def left(self, *, kind: str) -> None:
+        """Note that nothing is to be said of a kind any more."""
 
     def heard(self, *, kind: str, wall: float, objects: int) -> None:
         """Note that the API server has said something of a kind at this Unix time."""

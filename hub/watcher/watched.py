@@ -19,10 +19,9 @@ class WatchedKind:
 
     @property
     def name(self) -> str:
-        """The kind as people and metrics call it, whichever version is served."""
-        return f"{self.found.resource.plural}.{self.found.resource.group}"
+        """The kind as people and metrics call it, whichever version is served.
 
-    @property
-    def place(self) -> tuple[str, str | None]:
-        """What stays the same while versions of the kind come and go."""
-        return self.name, self.namespace
+        `applications.argoproj.io`, or `pipelineruns.tekton.dev/ci` in a namespace alone.
+        """
+        where = "" if self.namespace is None else f"/{self.namespace}"
+        return f"{self.found.resource.plural}.{self.found.resource.group}{where}"

@@ -40,7 +40,7 @@ class Watcher:
         self._election = election
         self._around = around
         self._remember = remember
-        self._memories: dict[tuple[str, str | None], Memory] = {}
+        self._memories: dict[str, Memory] = {}
         self._reflecting: dict[WatchedKind, tuple[Reflector, asyncio.Task[None]]] = {}
         self._said = ""
 
@@ -66,23 +66,24 @@ class Watcher:
                 self._say(str(error))
             else:
                 self._said = ""
-                self._match({kind.place: kind for kind in wanted}, group)
+                self._match({kind.name: kind for kind in wanted}, group)
             await self._around.sleep(LOOK_SECONDS)
 
-    def _match(
-        self, wanted: dict[tuple[str, str | None], WatchedKind], group: asyncio.TaskGroup
-    ) -> None:
+    def _match(self, wanted: dict[str, WatchedKind], group: asyncio.TaskGroup) -> None:
         """Begin and end reflectors, so that there is one for each kind that is wanted."""
         kinds = set(wanted.values())
         for kind in [kind for kind in self._reflecting if kind not in kinds]:
             self._reflecting.pop(kind)[1].cancel()
-            _log.info("kind_left", kind=kind.name, namespace=kind.namespace)
+            if kind.name not in wanted:
+                self._around.metrics.left(kind=kind.name)
+            _log.info("kind_left", kind=kind.name)
         for kind in kinds - self._reflecting.keys():
-            memory = self._memories.setdefault(kind.place, self._remember())
+            memory = self._memories.setdefault(kind.name, self._remember())
             reflector = Reflector(kind, memory, self._around)
             task = group.create_task(reflector.run(), name=f"watch {kind.name}")
             self._reflecting[kind] = (reflector, task)
-            _log.info("kind_watched", kind=kind.name, namespace=kind.namespace)
+            self._around.metrics.watched(kind=kind.name, wall=self._around.wall())
+            _log.info("kind_watched", kind=kind.name)
 
     async def _tell_overdue(self) -> None:
         while True:

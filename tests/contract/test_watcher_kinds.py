@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,30 @@ async def test_what_waits_for_too_long_is_told_of_in_time(
     assert watching.time.now >= NOON + STUCK_SECONDS
 
 
+def heard(watching: Watching, kind: WatchedKind) -> float | None:
+    return watching.metrics.registry.get_sample_value(
+        "trunkline_watcher_heard_timestamp_seconds", {"kind": kind.name}
+    )
+
+
+async def test_a_kind_that_may_not_be_listed_is_known_to_be_silent(
+    home: SandboxHome, watching: Watching
+) -> None:
+    kind = replace(runs_of(home), namespace=home.elsewhere)
+    wanted = Wanted(kind, runs_of(home))
+    await make(home, "one", "new")
+    async with running(watcher(watching, wanted).run(), watching.time.hurry()):
+        await watching.until_said("one new")
+        begun = heard(watching, kind)
+        await wanted.until_found_again()
+        assert begun is not None
+        assert heard(watching, kind) == begun
+        wanted.kinds = (runs_of(home),)
+        await wanted.until_found_again()
+        assert heard(watching, kind) is None
+        assert heard(watching, runs_of(home)) is not None
+
+
 async def test_the_settings_say_which_kinds_and_where(home: SandboxHome) -> None:
     kubernetes = home.clients.kubernetes
 
@@ -127,7 +152,7 @@ async def test_the_settings_say_which_kinds_and_where(home: SandboxHome) -> None
         ("instances.rds.aws.m.upbound.io", None, crossplane.see_managed)
     }
     assert await kinds(pipeline_runs=("ci", "forks"), applications=("*",)) == {
-        ("pipelineruns.tekton.dev", "ci", tekton.see),
-        ("pipelineruns.tekton.dev", "forks", tekton.see),
+        ("pipelineruns.tekton.dev/ci", "ci", tekton.see),
+        ("pipelineruns.tekton.dev/forks", "forks", tekton.see),
         ("applications.argoproj.io", None, argocd.see),
     }
