@@ -9,6 +9,7 @@ import pytest
 from kubernetes_home import RUNS, run_manifest
 from kubernetes_real_home import RealHome, real_home
 from servers.kubernetes import KubernetesServer, kubernetes
+from servers.proxy import proxy
 from watch_home import Watching, running
 from watch_home import watching as opened_watching
 from watch_suite import WatchSuite, become, make
@@ -65,6 +66,24 @@ async def test_objects_deeper_than_any_reader_goes_hold_up_no_other(
         )
         said = await watching.until_said("plain new", "deepest ready")
     assert said == ["deep new", "deeper new", "deepest new", "plain new", "deepest ready"]
+
+
+async def test_connections_that_are_cut_in_the_middle_of_a_line_lose_and_repeat_nothing(
+    kubernetes_server: KubernetesServer, tmp_path: Path
+) -> None:
+    names = [f"run-{number:02}" for number in range(30)]
+    async with (
+        proxy(to_port=kubernetes_server.port) as between,
+        real_home(kubernetes_server, url=f"https://{between.address}") as home,
+        opened_watching(home, tmp_path) as watching,
+        watching.watched(),
+    ):
+        for number, name in enumerate(names):
+            between.cut_after(1 + 300 * number)
+            await home.put(run_manifest(name, state="new"))
+        said = await watching.until_said(*[f"{name} new" for name in names])
+        assert watching.counted("interrupted_total", why="failed") > 0
+    assert sorted(said) == [f"{name} new" for name in names]
 
 
 @pytest.fixture(scope="module")
