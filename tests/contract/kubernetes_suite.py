@@ -173,13 +173,32 @@ class ListingSuite:
         assert await listed(home) == ["a", "b", "c", "d"]
 
     async def test_objects_too_large_for_one_answer_come_in_smaller_pages(self, home: Home) -> None:
-        names = [f"large-{number}" for number in range(6)]
-        for name in names:
-            large = run_manifest(name)
-            large["spec"]["params"] = [{"name": "text", "value": "x" * LARGE}]
-            await create(home, large)
+        names = await create_large(home, 6)
         assert len(names) * LARGE > MAX_ANSWER_BYTES
         assert await listed(home) == names
+
+    async def test_pages_grow_again_where_the_objects_are_small(self, home: Home) -> None:
+        await create_large(home, 6)
+        for number in range(20):
+            await create(home, run_manifest(f"small-{number:02}"))
+        sizes: list[int] = []
+        after = ""
+        while after or not sizes:
+            page = await home.clients.kubernetes.page(RUNS, namespace=home.namespace, after=after)
+            sizes.append(len(page.items))
+            after = page.after
+        assert sum(sizes) == 26
+        assert max(sizes) > 2 * sizes[0]
+
+
+async def create_large(home: Home, number: int) -> list[str]:
+    """Create so many large runs, and return their names."""
+    names = [f"large-{one}" for one in range(number)]
+    for name in names:
+        large = run_manifest(name)
+        large["spec"]["params"] = [{"name": "text", "value": "x" * LARGE}]
+        await create(home, large)
+    return names
 
 
 class RightsSuite:

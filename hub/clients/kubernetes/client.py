@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from hub.clients.answer import Answer, clean
 from hub.clients.endpoint import Endpoint
-from hub.clients.http import AnswerTooLargeError, Http, Request
+from hub.clients.http import MAX_ANSWER_BYTES, AnswerTooLargeError, Http, Request
 from hub.clients.kubernetes import discovery, watching
 from hub.clients.kubernetes.discovery import FoundKind
 from hub.clients.kubernetes.objects import ObjectPart, Resource
@@ -156,8 +156,9 @@ class Kubernetes:
         """Return a page of the objects of a kind; `labels` and `fields` are selectors.
 
         Where so many objects are more than one answer may hold, the page is a smaller one, and so
-        are the next ones of this kind. Raises PermanentError where the API server does not know the
-        kind, TemporaryError where `after` has become too old (410): the list has to be begun anew.
+        are the next ones of this kind, until its objects are small again. Raises PermanentError
+        where the API server does not know the kind, TemporaryError where `after` has become too old
+        (410): the list has to be begun anew.
         """
         while True:
             limit = self._fitting.get(resource, PAGE_OBJECTS)
@@ -168,11 +169,15 @@ class Kubernetes:
                 ("continue", after),
             )
             try:
-                return await self._page(resource, namespace, query)
+                page = await self._page(resource, namespace, query)
             except AnswerTooLargeError:
                 if limit == 1:
                     raise
                 self._fitting[resource] = limit // 2
+            else:
+                if sum(map(len, page.items)) < MAX_ANSWER_BYTES // 4:
+                    self._fitting[resource] = min(2 * limit, PAGE_OBJECTS)
+                return page
 
     async def version(self, resource: Resource, *, namespace: str | None) -> str:
         """Return the version that a list of a kind has now. Raises as `page`."""
