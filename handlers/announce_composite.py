@@ -1,6 +1,7 @@
 """A database, a bucket or a queue is ready, has failed or is stuck: its owners are told.
 
-What Crossplane is still at is not told: a message that says so in between helps nobody. Production
+What Crossplane is still at is not told: a message that says so in between helps nobody. Nor is what
+was made for a claim, or is a part of another composite: that is what somebody asked for. Production
 that has failed or is stuck pages as well, and resolves once it is ready or deleted.
 """
 
@@ -19,6 +20,8 @@ _READY, _FAILED, _STUCK, _DELETED = "is ready", "has failed", "is stuck", "was d
 @on(CompositeChanged)
 async def announce_composite(event: CompositeChanged, do: Do) -> Skipped | None:
     """Tell the owners of a composite that it is ready, has failed, is stuck or was deleted."""
+    if event.whole:
+        return Skipped(f"{event.whole}, which it is a part of, is told of")
     found = await do(ReadComposite.told_of_by(event))
     if found.claim or event.claim:
         return Skipped(f"its claim {found.claim or event.claim} is told of")

@@ -3,11 +3,11 @@
 The data are the object's own metadata and conditions, and how the API addresses its kind.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AliasPath, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
-from hub.events.kubernetes import Conditions, Text, condition
+from hub.events.kubernetes import Conditions, Text, condition, none_for_null
 from hub.events.types import (
     COMPOSITE_DELETED,
     COMPOSITE_NOT_READY,
@@ -28,6 +28,24 @@ ENVIRONMENT = "trunkline.dev/environment"
 """Label: where it is used; else its namespace says so."""
 
 
+_ROOT = "crossplane.io/composite"
+"""Label that Crossplane itself sets on all that is in it: the composite that somebody asked for."""
+
+
+class _Owner(BaseModel):
+    """https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/."""
+
+    model_config = ConfigDict(frozen=True)
+
+    group_version: Text = Field("", validation_alias="apiVersion")
+    kind: Text = ""
+    name: Text = ""
+    controller: bool | None = None
+
+
+Owners = Annotated[tuple[_Owner, ...], BeforeValidator(none_for_null)]
+
+
 class CrossplaneObject(View):
     """What names an object of Crossplane's, and its conditions."""
 
@@ -41,6 +59,8 @@ class CrossplaneObject(View):
     uid: Text = Field("", validation_alias=AliasPath("metadata", "uid"))
     owner: Text = Field("", validation_alias=AliasPath("metadata", "labels", OWNER))
     labelled: Text = Field("", validation_alias=AliasPath("metadata", "labels", ENVIRONMENT))
+    root: Text = Field("", validation_alias=AliasPath("metadata", "labels", _ROOT))
+    owners: Owners = Field((), validation_alias=AliasPath("metadata", "ownerReferences"))
     claim: Text = Field("", validation_alias=AliasPath("spec", "claimRef", "name"))
     """The claim that a composite was made for."""
     conditions: Conditions = Field((), validation_alias=AliasPath("status", "conditions"))
@@ -49,6 +69,18 @@ class CrossplaneObject(View):
     def place(self) -> str:
         """`namespace/name`, or the name alone."""
         return "/".join(filter(None, (self.namespace, self.name)))
+
+    @property
+    def whole(self) -> str:
+        """The composite of the same group that this one is a part of; empty where it is none's."""
+        if self.root in {"", self.name}:
+            return ""
+        wholes = (
+            f"{one.kind} {one.name}"
+            for one in self.owners
+            if one.controller and one.group_version.partition("/")[0] == self.group
+        )
+        return next(wholes, "")
 
     @property
     def environment(self) -> str:

@@ -31,6 +31,7 @@ from hub.sources.interface import Overdue, Seen, Sighting
 _PARTS = (
     *("apiVersion", "kind", "metadata.namespace", "metadata.name", "metadata.uid"),
     *("metadata.labels", "metadata.creationTimestamp", "metadata.deletionTimestamp"),
+    "metadata.ownerReferences",
     *("spec.claimRef", "spec.crossplane.compositionRef", "status.conditions"),
 )
 """What an event's data have of the object."""

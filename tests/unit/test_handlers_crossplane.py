@@ -97,6 +97,34 @@ async def test_the_claim_is_told_of_and_not_what_was_made_for_it():
     assert rehearsal.outcome == Skipped("its claim orders/db is told of")
 
 
+@pytest.mark.parametrize(
+    ("root", "owner", "controls", "whole"),
+    [
+        ("orders", "platform.company.com/v1", True, "XService orders"),
+        ("orders", "platform.company.com/v1", None, ""),
+        ("orders", "apps.example.com/v1", True, ""),
+        ("orders-db", "platform.company.com/v1", True, ""),
+        ("", "platform.company.com/v1", True, ""),
+    ],
+)
+async def test_the_whole_is_told_of_and_not_its_parts(root, owner, controls, whole):
+    references = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": "x"},
+        {"apiVersion": owner, "kind": "XService", "name": "orders", "controller": controls},
+    ]
+    part = changed(
+        metadata={
+            "namespace": "dev",
+            "name": "orders-db",
+            "labels": {"crossplane.io/composite": root},
+            "ownerReferences": references,
+        }
+    )
+    rehearsal = await decided(part, COMPOSITE_SYNC_FAILED, found(CompositeState.FAILED))
+    assert part.whole == whole
+    assert (rehearsal.of(KeepMessage) == ()) == bool(whole)
+
+
 async def test_who_has_no_channel_is_told_in_that_of_the_deployments():
     read = found(CompositeState.READY, owner="nobody")
     (message,) = (await decided(changed(), COMPOSITE_READY, read)).of(KeepMessage)

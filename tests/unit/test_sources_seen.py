@@ -137,6 +137,22 @@ def test_what_is_told_of_a_composite_can_be_read_and_holds_nothing_else_of_it() 
     assert PASSWORD.encode() not in event.data
 
 
+def test_what_a_composite_is_a_part_of_is_told() -> None:
+    body = composite(("Ready", "False", "Creating"))
+    body["metadata"]["labels"] = {"crossplane.io/composite": "orders"}
+    body["metadata"]["ownerReferences"] = [
+        {
+            "apiVersion": "platform.company.com/v1alpha1",
+            "kind": "XService",
+            "name": "orders",
+            "uid": "u-0",
+            "controller": True,
+        }
+    ]
+    (event,) = crossplane.see_composite(sighting(body)).events
+    assert CompositeChanged.read(event).whole == "XService orders"
+
+
 def test_drift_and_its_end_are_events_and_nothing_else_of_a_managed_resource_is() -> None:
     ready = ("Ready", "True", "Available")
     drifted = composite(ready, ("UpToDate", "False", "UpdateRestricted"))
