@@ -17,8 +17,9 @@ from hub.errors import PermanentError, TemporaryError
 MAX_WAIT_SECONDS = 86_400.0
 """The longest wait that is obeyed: a mistaken header must not put a run to sleep for years."""
 
-_UNSAID_WAIT_SECONDS = 60.0
-"""How long a rate limit without a time lasts; GitHub asks for "at least one minute":
+UNSAID_WAIT_SECONDS = 60.0
+"""How long a rate limit without a time lasts, where no better is known of the system. GitHub asks
+for "at least one minute":
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api."""
 
 _MAX_REASON = 300
@@ -50,6 +51,7 @@ class Asked:
     """The credential's name and place."""
     hidden: str = ""
     """The credential's value, which must not come back out in an error."""
+    unsaid_wait_seconds: float = UNSAID_WAIT_SECONDS
 
 
 def fault(answer: Answer, asked: Asked, *, wall: float) -> TemporaryError | PermanentError:
@@ -57,7 +59,7 @@ def fault(answer: Answer, asked: Asked, *, wall: float) -> TemporaryError | Perm
     text = f"{asked.system} answered {answer.status}{_reason(answer, asked.hidden)}"
     if rate_limited(answer):
         seconds = wait(answer, wall=wall)
-        return TemporaryError(text, after=_UNSAID_WAIT_SECONDS if seconds is None else seconds)
+        return TemporaryError(text, after=asked.unsaid_wait_seconds if seconds is None else seconds)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return OutcomeUnknownError(text, after=wait(answer, wall=wall))
     if answer.status in _AGAIN:

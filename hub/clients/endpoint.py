@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from yarl import URL
 
 from hub.clients.addresses import is_loopback, parse_literal, refusal
-from hub.clients.answer import Answer, Asked, fault, rate_limited
+from hub.clients.answer import UNSAID_WAIT_SECONDS, Answer, Asked, fault, rate_limited
 from hub.clients.http import Http, Request, Streamed
 from hub.clients.pacing import Pauses
 from hub.errors import PermanentError, SettingsError, TemporaryError
@@ -34,16 +34,19 @@ class Endpoint:
         credential: SecretPlace | None = None,
         bearer: bool = True,
         ca_file: Path | None = None,
+        unsaid_wait_seconds: float = UNSAID_WAIT_SECONDS,
     ) -> None:
         """Check the address. Raises SettingsError where it is one the hub never connects to.
 
         `bearer` False is for a credential that travels in the body: it is only kept out of errors.
+        `unsaid_wait_seconds` is how long a rate limit lasts that does not say it.
         """
         self._http = http
         self._url = url.rstrip("/")
         self._system = system
         self._credential = credential
         self._bearer = bearer
+        self._unsaid_wait_seconds = unsaid_wait_seconds
         self._tls = _trust(ca_file, system)
         self._pauses = Pauses(monotonic=http.monotonic)
         _check_address(self._url, system, has_credential=credential is not None)
@@ -105,6 +108,7 @@ class Endpoint:
             system=self._system,
             credential=self._credential.where if self._credential else "",
             hidden=secret.expose() if secret else "",
+            unsaid_wait_seconds=self._unsaid_wait_seconds,
         )
 
     def _renewed(self, refused: SecretText | None) -> SecretText | None:

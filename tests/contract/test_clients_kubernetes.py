@@ -128,6 +128,15 @@ async def test_a_cluster_that_shows_no_events_still_says_how_a_database_stands(
     assert (found.state, found.message, found.warning) == (CompositeState.FAILED, "no subnet", "")
 
 
+async def test_an_overload_that_does_not_say_how_long_it_lasts_is_soon_over(
+    home: SandboxHome,
+) -> None:
+    home.faults.fail("kubernetes", Status(status=429), times=1)
+    with pytest.raises(TemporaryError) as caught:
+        await home.clients.kubernetes.page(RUNS, namespace=home.namespace)
+    assert caught.value.after == 1
+
+
 async def test_an_overload_with_one_kind_holds_up_no_other(home: SandboxHome) -> None:
     home.faults.fail("kubernetes", Status(status=429, retry_after=40), path="pipelineruns", times=1)
     kubernetes, here = home.clients.kubernetes, home.namespace

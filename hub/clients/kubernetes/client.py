@@ -25,6 +25,9 @@ from hub.settings import KubernetesSettings
 _QUOTA_WAIT_SECONDS = 60.0
 """A quota frees itself when other runs end, which takes minutes rather than seconds."""
 
+_OVERLOAD_SECONDS = 1.0
+"""What the API server itself says with 429, where something before it says nothing."""
+
 PAGE_OBJECTS = 100
 """Objects in one answer: at 20 KB each, which is large, half of what an answer may be."""
 
@@ -83,6 +86,7 @@ class Kubernetes:
             system="the Kubernetes API",
             credential=token,
             ca_file=settings.ca_file,
+            unsaid_wait_seconds=_OVERLOAD_SECONDS,
         )
         self._fitting: dict[Resource, int] = {}
 
