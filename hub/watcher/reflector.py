@@ -7,6 +7,7 @@ missing was deleted. Nothing is asked more often than a policy allows, whatever 
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Reflector:
         self._kind = kind
         self._memory = memory
         self._around = around
-        self._failed = 0
+        self._failed = Counter[str]()
+        """How often in a row, for each reason: a server that answers again is soon asked again."""
         self._said = ""
         self._is_doubtful = False
         """Whether the last watch failed or said nothing."""
@@ -121,7 +123,8 @@ class Reflector:
         except TemporaryError as error:
             failure = error
         if self._around.monotonic() - began >= SOUND_SECONDS:
-            self._failed, self._said = 0, ""
+            self._failed.clear()
+            self._said = ""
         else:
             await self._rest("failed", failure, after=failure.after if failure else None)
         return since
@@ -209,12 +212,12 @@ class Reflector:
 
     async def _rest(self, why: str, error: Exception | None, *, after: float | None = None) -> None:
         """Note that something came to nothing, and leave the API server alone for a while."""
-        self._failed += 1
+        self._failed[why] += 1
         self._around.metrics.interrupted(kind=self._kind.name, why=why)
         said = str(error or f"the watch {why}")
         # An API server that is away for an hour is told of once, for each reason.
         level = _log.debug if said == self._said else _log.warning
         level("watch_interrupted", kind=self._kind.name, why=why, error=said)
         self._said = said
-        seconds = PACE.delay(self._failed, after=after, chance=self._around.chance)
+        seconds = PACE.delay(self._failed[why], after=after, chance=self._around.chance)
         await self._around.sleep(seconds or 0.0)

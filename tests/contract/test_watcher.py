@@ -73,6 +73,22 @@ async def test_a_stream_that_says_410_is_begun_anew(home: SandboxHome, watching:
     assert asked(home, "list") == lists + 1
 
 
+async def test_a_server_that_is_back_is_listed_at_once_however_long_it_was_away(
+    home: SandboxHome, watching: Watching
+) -> None:
+    async with watching.watched():
+        await until(lambda: _strings(range(asked(home, "watch"))), lambda seen: len(seen) == 1)
+        away = home.faults.fail("kubernetes", Down(), path="pipelineruns")
+        home.cluster.changes.disconnect()
+        home.cluster.create(PIPELINE_RUNS, home.namespace, run_manifest("one", state="new"))
+        home.cluster.changes.compact()
+        await away.met(10)
+        away.clear()
+        await watching.until_said("one new")
+    assert watching.counted("interrupted_total", why="expired") == 1
+    assert watching.time.slept[-1] <= 1.0
+
+
 async def test_a_list_that_is_forgotten_half_way_is_begun_anew(
     home: SandboxHome, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
