@@ -178,3 +178,19 @@ class WatchSuite:
                 if (now := watching.counted("heard_timestamp_seconds")) > heard[-1]:
                     heard.append(now)
                 await asyncio.sleep(0.01)
+
+    async def test_a_token_that_was_swapped_is_taken_up_by_list_and_watch(
+        self, home: Home, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hub.clients.kubernetes.watching.WATCH_SECONDS", 1)
+        await make(home, "one", "new")
+        fresh = await home.next_token()
+        async with watching.watched(), asyncio.timeout(PATIENCE):
+            await watching.until_said("one new")
+            home.clients.token_file.write_text("a-token-that-has-expired")
+            while not watching.counted("interrupted_total", why="refused"):
+                await asyncio.sleep(0.01)
+            home.clients.token_file.write_text(fresh)
+            await make(home, "two", "new")
+            said = await watching.until_said("two new")
+        assert said == ["one new", "two new"]
