@@ -11,7 +11,6 @@ from hub.clients.kubernetes import Kubernetes, ObjectPart, Resource
 from hub.clients.names import is_object_name
 from hub.errors import PermanentError
 from hub.events.argocd import REQUESTS_OF
-from hub.events.json_parts import shallow
 
 APPLICATIONS = Resource(group="argoproj.io", version="v1alpha1", plural="applications")
 
@@ -84,7 +83,7 @@ class _Object(ObjectPart):
 def read_application(body: bytes, named: Application) -> Application:
     """Read an Application; `named` says which one was asked for. Raises PermanentError."""
     try:
-        app = _Object.model_validate_json(shallow(body))
+        app = _Object.read(body)
     except ValidationError as error:
         raise PermanentError(
             "the Kubernetes API sent an Application that cannot be read"

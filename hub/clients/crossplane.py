@@ -115,7 +115,7 @@ class _Event(ObjectPart):
 
 def _read(body: bytes) -> _Object:
     try:
-        return _Object.model_validate_json(body)
+        return _Object.read(body)
     except ValidationError as error:
         raise PermanentError("the Kubernetes API sent a composite that cannot be read") from error
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hub.actions.action import Call
 from hub.actions.tekton import RunState, StartPipelineRun
 from hub.clients.tekton.manifest import manifest, run_name
-from hub.clients.tekton.reading import read_run
+from hub.clients.tekton.reading import read_run, read_unfinished
 from hub.errors import PermanentError
 from hub.events.envelope import Envelope
 from hub.settings import KubernetesSettings
@@ -278,6 +278,14 @@ def test_string_results_are_read_under_both_names(field: str) -> None:
 )
 def test_a_run_that_says_nothing_is_running(body: bytes) -> None:
     assert read_run(body).state is RunState.RUNNING
+
+
+def test_a_run_is_read_however_deep_its_parameters_are() -> None:
+    deep = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
+    body = b'{"metadata":{"name":"one"},"spec":{"params":[{"name":"deep","value":%b}]}}' % deep
+    run = read_unfinished(body)
+    assert run is not None
+    assert run.name == "one"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"status": {"conditions": "x"}}'])

@@ -1,13 +1,14 @@
 """Objects of the Kubernetes API: where they are addressed, and how parts of them are read. Pure."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from hub.clients.http import path_of
 from hub.errors import Malformed, TemporaryError
-from hub.events.json_parts import only
+from hub.events.json_parts import only, shallow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,14 @@ class ObjectPart(BaseModel):
         populate_by_name=True,
         hide_input_in_errors=True,
     )
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read an object (JSON), however deep the rest of it is. Raises ValidationError."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError:
+            return cls.model_validate_json(shallow(body))
 
     @model_validator(mode="before")
     @classmethod

@@ -131,7 +131,7 @@ def read_unfinished(body: bytes) -> Unfinished | None:
 
 def is_ours(body: bytes, action: StartPipelineRun) -> bool:
     """Whether a run that is there already was started by the hub for the same commit."""
-    metadata = _Object.model_validate_json(body).metadata
+    metadata = _Object.read(body).metadata
     return (
         metadata.labels.get(MANAGED_BY) == US
         and metadata.annotations.get(REPOSITORY) == action.repository
@@ -158,7 +158,7 @@ def _succeeded(status: _ReadStatus) -> _Condition:
 
 def _parsed(body: bytes) -> _Object:
     try:
-        return _Object.model_validate_json(body)
+        return _Object.read(body)
     except ValidationError as error:
         raise PermanentError("the Kubernetes API sent a PipelineRun that cannot be read") from error
 
