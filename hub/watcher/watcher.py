@@ -8,7 +8,7 @@ import structlog
 from hub.errors import PermanentError, TemporaryError
 from hub.watcher.lease import Election
 from hub.watcher.memory import Memory
-from hub.watcher.reflector import Reflector, Surroundings
+from hub.watcher.reflector import PACE, Reflector, Surroundings
 from hub.watcher.watched import WatchedKind
 
 LOOK_SECONDS = 60.0
@@ -59,15 +59,19 @@ class Watcher:
             self._reflecting.clear()
 
     async def _keep_up(self, group: asyncio.TaskGroup) -> None:
+        failed = 0
         while True:
             try:
                 wanted = await self._find()
             except (TemporaryError, PermanentError) as error:
                 self._say(str(error))
+                failed += 1
+                seconds = PACE.delay(failed, after=None, chance=self._around.chance)
             else:
                 self._said = ""
+                failed, seconds = 0, LOOK_SECONDS
                 self._match({kind.name: kind for kind in wanted}, group)
-            await self._around.sleep(LOOK_SECONDS)
+            await self._around.sleep(seconds or 0.0)
 
     def _match(self, wanted: dict[str, WatchedKind], group: asyncio.TaskGroup) -> None:
         """Begin and end reflectors, so that there is one for each kind that is wanted."""

@@ -15,6 +15,7 @@ from hub.errors import TemporaryError
 from hub.settings import WatcherSettings
 from hub.sources import argocd, crossplane, tekton
 from hub.watcher import Election, Kinds, Lease, WatchedKind, Watcher
+from hub.watcher.watcher import LOOK_SECONDS
 
 
 class Wanted:
@@ -100,6 +101,19 @@ async def test_while_nobody_knows_the_kinds_those_that_were_known_are_watched(
         await make(home, "two", "new")
         said = await watching.until_said("two new")
     assert said == ["one new", "two new"]
+
+
+async def test_kinds_that_nobody_knows_yet_are_soon_asked_for_again(
+    home: SandboxHome, watching: Watching
+) -> None:
+    wanted = Wanted(runs_of(home))
+    wanted.is_known = False
+    await make(home, "one", "new")
+    async with running(watcher(watching, wanted).run(), watching.time.hurry()):
+        await wanted.until_found_again()
+        assert max(watching.time.slept) < LOOK_SECONDS
+        wanted.is_known = True
+        await watching.until_said("one new")
 
 
 async def test_what_waits_for_too_long_is_told_of_in_time(
