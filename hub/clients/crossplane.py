@@ -62,9 +62,9 @@ class Crossplane:
                 namespace=about.namespace or _OF_THE_CLUSTER,
                 fields=f"regarding.uid={about.uid},type=Warning",
             )
-        except PermanentError:
+            last = max(map(_Event.read, found), key=_Event.at, default=None)
+        except (PermanentError, ValidationError):
             return ""
-        last = max(map(_Event.model_validate_json, found), key=_Event.at, default=None)
         return f"{last.reason}: {last.note}" if last else ""
 
 
