@@ -173,9 +173,8 @@ class WatcherMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         make = _Register(registry)
-        self._leading = Gauge(
-            "trunkline_watcher_leading", "Whether this process watches.", registry=registry
-        )
+        self._registry = registry
+        self._leading: Gauge | None = None
         self._heard = make.gauge(
             "trunkline_watcher_heard_timestamp_seconds",
             "When a kind was heard of last, or was to be watched first.",
@@ -196,7 +195,13 @@ class WatcherMetrics:
         )
 
     def leading(self, *, is_leading: bool) -> None:
-        """Whether this process is the one that watches."""
+        """Say whether this process watches; one that never may says nothing of it."""
+        if self._leading is None:
+            self._leading = Gauge(
+                "trunkline_watcher_leading",
+                "Whether this process watches.",
+                registry=self._registry,
+            )
         self._leading.set(is_leading)
 
     def watched(self, *, kind: str, wall: float) -> None:

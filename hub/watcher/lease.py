@@ -87,7 +87,11 @@ class Election:
     async def lead(
         self, work: Callable[[], Awaitable[None]], *, told: Callable[[bool], None]
     ) -> None:
-        """Do the work whenever this process leads, until cancelled; `told` hears of each change."""
+        """Do the work whenever this process leads, until cancelled.
+
+        `told` hears that it does not yet, and of each change.
+        """
+        told(False)
         while True:
             since = self._monotonic()
             if await self._try():

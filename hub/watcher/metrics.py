@@ -7,7 +7,7 @@ class WatcherMetrics(Protocol):
     """Where the watcher says how it goes. Kinds are `plural.group`, or `plural.group/namespace`."""
 
     def leading(self, *, is_leading: bool) -> None:
-        """Whether this process is the one that watches."""
+        """Say whether this process, which may watch, is the one that does."""
 
     def watched(self, *, kind: str, wall: float) -> None:
         """Note that the API server has to say something of a kind from this Unix time on."""

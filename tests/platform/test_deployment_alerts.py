@@ -38,6 +38,9 @@ HEARD, HEARD_TOO = (
     f'trunkline_watcher_heard_timestamp_seconds{{kind="applications.argoproj.io",pod="{pod}"}}'
     for pod in ("worker-0", "worker-1")
 )
+LEADING, LEADING_TOO = (
+    f'trunkline_watcher_leading{{pod="{pod}"}}' for pod in ("worker-0", "worker-1")
+)
 BLOCKED = f"trunkline_loop_blocked_total{{{JOB}}}"
 
 
@@ -71,6 +74,9 @@ CASES = (
     Case(alert="TrunklineWatchSilent", series={HEARD: "0x120"}, fires=1),
     Case(alert="TrunklineWatchSilent", series={HEARD: "0+60x120"}, fires=0),
     Case(alert="TrunklineWatchSilent", series={HEARD: "0x120", HEARD_TOO: "0+60x120"}, fires=0),
+    Case(alert="TrunklineNobodyWatches", series={LEADING: "0x120"}, fires=1),
+    Case(alert="TrunklineNobodyWatches", series={LEADING: "0x120", LEADING_TOO: "1x120"}, fires=0),
+    Case(alert="TrunklineNobodyWatches", series={}, fires=0),
     Case(alert="TrunklineLoopBlocked", series={BLOCKED: "0+1x120"}, fires=1),
     Case(alert="TrunklineLoopBlocked", series={BLOCKED: "0x50 1x120"}, fires=0),
 )
@@ -147,8 +153,9 @@ def test_an_alert_that_never_fires_is_found(tmp_path: Path) -> None:
 
 
 def counted() -> set[str]:
-    """The names of all that the hub counts."""
+    """The names of all that a hub counts that may watch."""
     metrics = new_metrics()
+    metrics.watcher.leading(is_leading=False)
     metrics.watch(Backlog(runs=lambda: {"ready": 0}, lag=lambda: 0))
     found = {sample.name for family in metrics.registry.collect() for sample in family.samples}
     families = {family.name for family in metrics.registry.collect()}

@@ -107,3 +107,10 @@ def test_a_hostile_label_value_cannot_add_lines(metrics):
         labels for name, labels in scraped(metrics.registry) if name.endswith("verified_total")
     ]
     assert names == [('x"} 9\ntrunkline_verified_total{door="y', "k")]
+
+
+def test_only_a_process_that_may_watch_says_whether_it_does(metrics):
+    assert ("trunkline_watcher_leading", ()) not in scraped(metrics.registry)
+    for leads in (False, True):
+        metrics.watcher.leading(is_leading=leads)
+        assert scraped(metrics.registry)["trunkline_watcher_leading", ()] == leads
