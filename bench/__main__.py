@@ -1,6 +1,6 @@
 """Measure everything that has a goal, print the table, and write it into docs/performance.md.
 
-python -m bench [accept] [dispatch] [lanes] [bumps] [servers]
+python -m bench [accept] [dispatch] [lanes] [bumps] [watch] [servers]
 
 `servers` needs what `make servers` brings, and the folder tests on the path.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accept, bumps, dispatch, lanes, servers
+from bench import accept, bumps, dispatch, lanes, servers, watch
 from bench.table import Row, markdown
 from hub.telemetry.logging import configure
 
@@ -22,6 +22,7 @@ PARTS = {
     "dispatch": dispatch.measure,
     "lanes": lanes.measure,
     "bumps": bumps.measure,
+    "watch": watch.measure,
     "servers": servers.measure,
 }
 PART_SECONDS = 600
