@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from hub.clients.answer import Answer, clean
 from hub.clients.endpoint import Endpoint
-from hub.clients.http import MAX_ANSWER_BYTES, AnswerTooLargeError, Http, Request
+from hub.clients.http import MAX_ANSWER_BYTES, AnswerTooLargeError, Http
 from hub.clients.kubernetes import discovery, watching
 from hub.clients.kubernetes.discovery import FoundKind
 from hub.clients.kubernetes.objects import ObjectPart, Resource
@@ -98,13 +98,7 @@ class Kubernetes:
         Raises PermanentError where the API server refuses it for good (invalid, forbidden, denied
         by an admission webhook), TemporaryError where it may take it later (overload, quota).
         """
-        request = Request(
-            method="POST",
-            path=resource.path(namespace),
-            query=_STRICT,
-            body=manifest,
-            lane=str(resource),
-        )
+        request = resource.request("POST", namespace, query=_STRICT, body=manifest)
         answer = await self._api.call(request, answered={200, 201, 202, 403, 409})
         match (answer.status, _status(answer)):
             case (409, _Status(reason="AlreadyExists")):
@@ -126,7 +120,7 @@ class Kubernetes:
         Raises PermanentError where the API server does not know the kind: then its operator is
         missing, which must not be taken for a missing object.
         """
-        request = Request(method="GET", path=resource.path(namespace, name), lane=str(resource))
+        request = resource.request("GET", namespace, name)
         answer = await self._api.call(request, answered={200, 404})
         if answer.status == HTTPStatus.OK:
             return answer.body
@@ -190,12 +184,8 @@ class Kubernetes:
     async def _page(
         self, resource: Resource, namespace: str | None, query: tuple[tuple[str, str], ...]
     ) -> Page:
-        request = Request(
-            method="GET",
-            path=resource.path(namespace),
-            query=tuple((name, value) for name, value in query if value),
-            lane=str(resource),
-        )
+        said = tuple((name, value) for name, value in query if value)
+        request = resource.request("GET", namespace, query=said)
         answer = await self._api.call(request, answered={200, 404, 410})
         if answer.status == HTTPStatus.GONE:
             raise TemporaryError("the list changed too much while it was read")
@@ -217,12 +207,7 @@ class Kubernetes:
         Returns the object as it is now, or None where it has been changed since or is gone. A few
         kinds, Leases among them, are created anew where they are gone.
         """
-        request = Request(
-            method="PUT",
-            path=resource.path(namespace, name),
-            body=manifest,
-            lane=str(resource),
-        )
+        request = resource.request("PUT", namespace, name, body=manifest)
         answer = await self._api.call(request, answered={200, 201, 404, 409})
         return answer.body if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED} else None
 
@@ -244,13 +229,13 @@ class Kubernetes:
         Returns the object as it is now, or None where there is none of that name. Raises
         TemporaryError where `change` names a resource version that is not the last any more.
         """
-        request = Request(
-            method="PATCH",
-            path=resource.path(namespace, name),
+        request = resource.request(
+            "PATCH",
+            namespace,
+            name,
             query=_STRICT,
-            body=change,
             headers=(("Content-Type", "application/merge-patch+json"),),
-            lane=str(resource),
+            body=change,
         )
         answer = await self._api.call(request, answered={200, 404, 409})
         if answer.status == HTTPStatus.OK:

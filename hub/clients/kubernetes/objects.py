@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from hub.clients.http import path_of
+from hub.clients.http import Request, path_of
 from hub.errors import Malformed, TemporaryError
 from hub.events.json_parts import only, shallow
 
@@ -26,6 +26,25 @@ class Resource:
         """Return the address in a namespace; None is all of them, or a kind that has none."""
         place = () if namespace is None else ("namespaces", namespace)
         return path_of("apis", self.group, self.version, *place, self.plural, *name)
+
+    def request(
+        self,
+        method: str,
+        namespace: str | None,
+        *name: str,
+        query: tuple[tuple[str, str], ...] = (),
+        headers: tuple[tuple[str, str], ...] = (),
+        body: bytes | None = None,
+    ) -> Request:
+        """Return a request at an address of the kind; an overload with others leaves it alone."""
+        return Request(
+            method=method,
+            path=self.path(namespace, *name),
+            query=query,
+            headers=headers,
+            body=body,
+            lane=str(self),
+        )
 
 
 class ObjectPart(BaseModel):

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from pydantic import ValidationError
 
 from hub.clients.endpoint import Endpoint
-from hub.clients.http import Request
 from hub.clients.kubernetes.objects import ObjectPart, Resource
 from hub.errors import Malformed, TemporaryError
 from hub.events.json_parts import members, only
@@ -83,16 +82,15 @@ async def follow(
 
     Raises WatchExpired, and TemporaryError for silence, a lost connection, and lines that are none.
     """
-    request = Request(
-        method="GET",
-        path=resource.path(namespace),
+    request = resource.request(
+        "GET",
+        namespace,
         query=(
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
             ("resourceVersion", since),
             ("timeoutSeconds", str(WATCH_SECONDS)),
         ),
-        lane=str(resource),
     )
     answered = {HTTPStatus.OK, HTTPStatus.GONE}
     async with api.stream(request, silence_seconds=SILENCE_SECONDS, answered=answered) as streamed:
