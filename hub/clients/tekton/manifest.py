@@ -21,6 +21,7 @@ from hub.clients.tekton.marks import (
     BRANCH,
     EVENT_ID,
     MANAGED_BY,
+    PENDING,
     PULL_REQUEST,
     REF,
     REPOSITORY,
@@ -35,9 +36,6 @@ from hub.settings import ForkSettings, KubernetesSettings
 _WORKSPACE = "source"
 _TIMEOUT = "1h0m0s"
 """Tekton's own default, said aloud so that a cluster's other default does not change it."""
-
-PENDING = "PipelineRunPending"
-"""Tekton does not begin a run whose `spec.status` says so, until it says it no more."""
 
 _SHORT_REVISION = 7
 _IMAGE_TAG = 12

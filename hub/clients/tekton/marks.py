@@ -13,6 +13,9 @@ ATTEMPT = "trunkline.dev/attempt"
 EVENT_ID = "trunkline.dev/event-id"
 PULL_REQUEST = "trunkline.dev/pull-request"
 
+PENDING = "PipelineRunPending"
+"""Tekton does not begin a run whose `spec.status` says so, until it says it no more."""
+
 
 class Named(ObjectPart):
     """A reference by name."""

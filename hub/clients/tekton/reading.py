@@ -10,6 +10,7 @@ from hub.clients.tekton.marks import (
     ATTEMPT,
     BRANCH,
     MANAGED_BY,
+    PENDING,
     PULL_REQUEST,
     REF,
     REPOSITORY,
@@ -23,7 +24,6 @@ from hub.errors import PermanentError
 PIPELINE_TASK = "tekton.dev/pipelineTask"
 """Label that Tekton sets on a TaskRun: which of the pipeline's tasks it is."""
 
-_PENDING = "PipelineRunPending"
 _DIGITS = 10
 _CANCELLED = frozenset({"Cancelled", "PipelineRunCancelled"})
 _TIMED_OUT = frozenset({"PipelineRunTimeout"})
@@ -122,7 +122,7 @@ def read_unfinished(body: bytes) -> Unfinished | None:
         name=run.metadata.name,
         version=run.metadata.resource_version,
         pending=state is RunState.PENDING,
-        ending=run.spec.status not in {"", _PENDING},
+        ending=run.spec.status not in {"", PENDING},
         created_at=run.metadata.creation_timestamp,
         repository=run.metadata.annotations.get(REPOSITORY, ""),
         revision=run.metadata.annotations.get(REVISION, ""),
@@ -167,7 +167,7 @@ def _state(condition: _Condition, wanted: str) -> RunState:
     if condition.status == "True":
         return RunState.SUCCEEDED
     if condition.status != "False":
-        return RunState.PENDING if wanted == _PENDING else RunState.RUNNING
+        return RunState.PENDING if wanted == PENDING else RunState.RUNNING
     if condition.reason in _CANCELLED:
         return RunState.CANCELLED
     return RunState.TIMED_OUT if condition.reason in _TIMED_OUT else RunState.FAILED
