@@ -12,8 +12,6 @@ from hub.events.argocd import ApplicationChanged
 from hub.events.kubernetes import unix_time
 from hub.events.types import SYNC_FAILED, SYNC_SUCCEEDED
 
-_FAILED = frozenset({"Failed", "Error"})
-
 
 @on(ApplicationChanged, when=lambda app: app.requests_of != "")
 async def announce_request(event: ApplicationChanged, do: Do) -> Skipped | None:
@@ -23,31 +21,30 @@ async def announce_request(event: ApplicationChanged, do: Do) -> Skipped | None:
     app = await do(ReadApplication(namespace=event.namespace, application=event.application))
     if not app.requests_of:
         return Skipped(f"the Application {event.application} asks Crossplane for nothing")
-    has_failed = app.phase in _FAILED
-    if not (has_failed or app.phase == "Succeeded"):
+    if not (app.has_failed or app.phase == "Succeeded"):
         return Skipped(f"the operation of {event.application} is {app.phase}")
     url = do.platform.application_link(app.namespace, app.name)
-    await do(_message(app, url, channel=do.platform.channel, has_failed=has_failed))
+    await do(_message(app, url, channel=do.platform.channel))
     if app.environment == do.platform.production:
-        await _page(app, url, do, has_failed=has_failed)
+        await _page(app, url, do)
     return None
 
 
-def _message(app: Application, url: str | None, *, channel: str, has_failed: bool) -> KeepMessage:
-    label = "not taken" if has_failed else "taken"
+def _message(app: Application, url: str | None, *, channel: str) -> KeepMessage:
+    label = "not taken" if app.has_failed else "taken"
     return KeepMessage(
         key=f"request/{app.namespace}/{app.name}",
         channel=channel,
         title=f"What {app.requests_of} asks for in {app.environment} is {label}",
         lines=(MessageLine(label=label, text=f"{app.finished_at} {app.message}", url=url),),
-        version=int(unix_time(app.finished_at) or 0) * 2 + (not has_failed),
-        only_update=not has_failed,
+        version=int(unix_time(app.finished_at) or 0) * 2 + (not app.has_failed),
+        only_update=not app.has_failed,
     )
 
 
-async def _page(app: Application, url: str | None, do: Do, *, has_failed: bool) -> None:
+async def _page(app: Application, url: str | None, do: Do) -> None:
     key = f"argocd:{app.name}"
-    if not has_failed:
+    if not app.has_failed:
         await do(ResolveIncident(dedup_key=key))
         return
     await do(

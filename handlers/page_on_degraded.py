@@ -6,8 +6,6 @@ from hub.dispatch import Do, Skipped, on
 from hub.events.argocd import ApplicationChanged
 from hub.events.types import SYNC_SUCCEEDED
 
-_FAILED = frozenset({"Failed", "Error"})
-
 
 @on(ApplicationChanged)
 async def page_on_degraded(event: ApplicationChanged, do: Do) -> Skipped | None:
@@ -57,7 +55,7 @@ def _is_this_deployment(event: ApplicationChanged, app: Application, do: Do) -> 
 
 
 def _trouble(app: Application) -> str | None:
-    if app.phase in _FAILED:
+    if app.has_failed:
         return f"the sync failed: {app.message}"
     if app.health == "Degraded":
         return "it is degraded"

@@ -37,6 +37,11 @@ class Application:
     """Label `trunkline.dev/requests-of`: the service that asks Crossplane for something by this
     Application, which deploys none."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last operation came to nothing."""
+        return self.phase in {"Failed", "Error"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadApplication(Action[Application]):
